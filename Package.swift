@@ -1,0 +1,58 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"), .treatAllWarnings(as: .error),
+]
+// The event loop crosses these modules on every event (toolchain notes, 2.4).
+let hot = strict + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+
+let package = Package(
+    name: "dpmsim",
+    products: [
+        .executable(name: "dpmsim", targets: ["dpmsim"]),
+        .library(name: "Kernel", targets: ["Kernel"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        .target(name: "Units", exclude: ["README.md"], swiftSettings: hot),
+        .target(name: "Kernel", dependencies: ["Units"], exclude: ["README.md"], swiftSettings: hot),
+        .target(name: "Protection", dependencies: ["Units"], exclude: ["README.md"], swiftSettings: hot),
+        .target(
+            name: "Scenario", dependencies: ["Protection", "Units", .product(name: "Yams", package: "Yams")],
+            exclude: ["README.md"], swiftSettings: strict),
+        .target(name: "Jobs", dependencies: ["Protection", "Units"], exclude: ["README.md"], swiftSettings: hot),
+        .target(
+            name: "Simulation", dependencies: ["Kernel", "Jobs", "Protection", "Units"], exclude: ["README.md"],
+            swiftSettings: hot),
+        .target(
+            name: "Catalog", dependencies: ["Protection", "Units", .product(name: "GRDB", package: "GRDB.swift")],
+            exclude: ["README.md"], swiftSettings: strict),
+        .target(
+            name: "Reports", dependencies: ["Catalog", "Protection", "Units"], exclude: ["README.md"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "dpmsim",
+            dependencies: [
+                "Units", "Kernel", "Protection", "Scenario", "Jobs", "Simulation", "Catalog", "Reports",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], exclude: ["README.md"], swiftSettings: strict),
+        .testTarget(name: "UnitsTests", dependencies: ["Units"], swiftSettings: strict),
+        .testTarget(name: "KernelTests", dependencies: ["Kernel", "Units"], swiftSettings: strict),
+        .testTarget(name: "ProtectionTests", dependencies: ["Protection", "Units"], swiftSettings: strict),
+        .testTarget(name: "ScenarioTests", dependencies: ["Scenario", "Protection", "Units"], swiftSettings: strict),
+        .testTarget(name: "JobsTests", dependencies: ["Jobs", "Protection", "Units"], swiftSettings: strict),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Simulation", "Kernel", "Jobs", "Scenario", "Protection", "Units"],
+            swiftSettings: strict),
+        .testTarget(name: "CatalogTests", dependencies: ["Catalog", "Protection", "Units"], swiftSettings: strict),
+        .testTarget(name: "ReportsTests", dependencies: ["Reports", "Catalog", "Protection", "Units"], swiftSettings: strict),
+        .testTarget(name: "TidyTests", swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)
