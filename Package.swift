@@ -51,7 +51,8 @@ let package = Package(
             name: "SimulationTests", dependencies: ["Simulation", "Kernel", "Jobs", "Scenario", "Protection", "Units"],
             swiftSettings: strict),
         .testTarget(name: "CatalogTests", dependencies: ["Catalog", "Protection", "Units"], swiftSettings: strict),
-        .testTarget(name: "ReportsTests", dependencies: ["Reports", "Catalog", "Protection", "Units"], swiftSettings: strict),
+        .testTarget(
+            name: "ReportsTests", dependencies: ["Reports", "Catalog", "Protection", "Units"], swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
