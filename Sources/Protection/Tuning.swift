@@ -4,6 +4,7 @@ public import Units
 public struct Tuning: Sendable, Hashable {
     public var parallelBackupsPerHost = 3
     public var parallelJobsPerServer = 100
+    public var parallelCopiesPerServer = 8
     public var parallelRestores = 8
     public var softwareProviderPerCSV = 1
     public var snapshotPrepare = SimDuration.seconds(40)
@@ -69,6 +70,9 @@ public struct Tuning: Sendable, Hashable {
         Parameter(
             "parallel-jobs-per-server", .count(\.parallelJobsPerServer), "disk jobs at once on one DPM server",
             "inferred; no number documented"),
+        Parameter(
+            "parallel-copies-per-server", .count(\.parallelCopiesPerServer),
+            "online and secondary copies at once from one DPM server", "inferred; no number documented"),
         Parameter(
             "parallel-restores", .count(\.parallelRestores), "recoveries at once from one host", "dpm-facts 3.8: 8"),
         Parameter(

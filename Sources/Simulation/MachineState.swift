@@ -1,0 +1,56 @@
+import Jobs
+import Kernel
+import Protection
+import Units
+
+/// What changes about a machine while time passes.
+struct MachineState {
+    var host: Ref<Host>
+    /// Where its files lie; storage migration moves all of them.
+    var volume: Ref<Volume>
+    var isRunning: Bool
+    var group: Ref<ProtectionGroup>?
+    var replica = ReplicaState.creationPending
+    /// Snapshot time of the last synchronization applied.
+    var synchronized = SimTime.never
+    var poolVolume: Int32 = -1
+    var chain = PointChain()
+    /// The disk job at work on its replica, or -1: one exclusive operation at a time.
+    var job: Int32 = -1
+    /// A tape or online backup reads the replica.
+    var readers: Int32 = 0
+    /// Interned route of its backups; -1 after it moved.
+    var route: Int32 = -1
+    var checkRoute: Int32 = -1
+    var checkKind = CheckKind.heavy
+    /// The incident that made the replica inconsistent, or -1.
+    var incident: Int32 = -1
+    var lastPoint = SimTime.never
+    /// What the snapshot will be: decided once, since the configuration does not change.
+    var mode: BackupMode
+    var consistency: Consistency
+}
+
+/// A disk job under way: the pure machine, its record, and what it holds.
+struct ActiveJob {
+    var machine: Ref<Machine>
+    var steps: DiskJob
+    var record: JobRecord
+    var host: Ref<Host>
+    var volume: Ref<Volume>
+    var snapshotAt = SimTime.never
+    var transfer: TransferID?
+    var facts = TransferFacts.zero
+    /// What it waits for, for the report of a stuck run.
+    var holdsHostSlot = false
+    var holdsServerSlot = false
+    var holdsClaim = false
+    var waitsFor = Wait.none
+    var waitingSince = SimTime.never
+    var differencing = Bytes.zero
+    var failure: Int32 = 0
+    var isCancelled = false
+    /// A check is still reading both sides, before it sends what differs.
+    var comparing = false
+    enum Wait: UInt8 { case none, hostSlot, serverSlot, claim }
+}

@@ -1,0 +1,139 @@
+import Jobs
+import Kernel
+import Protection
+import Units
+
+extension RunState {
+    /// Sets everything in motion: who is protected, where replicas go, what is due when.
+    mutating func begin() {
+        refusals = world.refusals()
+        for (g, group) in world.groups.enumerated() {
+            let isSecondary = world.servers[group.server].primary != nil
+            for (place, member) in group.members.enumerated() {
+                let m = Int(member.index)
+                guard world.memberRefusal(member, in: Ref(g)) == nil else { continue }
+                let volume = pool.place(member, of: Ref(g), world: world, tuning: tuning)
+                if isSecondary || group.disk == nil {
+                    guard isSecondary else { continue }
+                    copies.append(CopyState(.secondary, group: Ref(g), machine: member, poolVolume: volume))
+                    continue
+                }
+                guard machines[m].group == nil else { continue }
+                guard volume >= 0 else {
+                    refuse(m, group: g, id: 33510, cause: "no pool volume has room for its replica")
+                    continue
+                }
+                machines[m].group = Ref(g)
+                machines[m].poolVolume = volume
+                if group.online != nil {
+                    copies.append(CopyState(.online, group: Ref(g), machine: member, poolVolume: -1))
+                }
+                scheduleCreation(m, group: group, place: place)
+            }
+            scheduleGroup(g)
+        }
+        scheduleNightly()
+        scheduleScript()
+        sample()
+    }
+
+    private mutating func refuse(_ m: Int, group g: Int, id: Int, cause: String) {
+        refusals.append(
+            Refusal(
+                id: id, rule: RuleID("GRP", 8), object: "machine \(world.machines[m].name)", cause: cause,
+                action: "Add a volume to the storage pool of \(world.servers[world.groups[g].server].name)"))
+    }
+
+    private mutating func scheduleCreation(_ m: Int, group: ProtectionGroup, place: Int) {
+        let at: SimTime
+        switch group.replicaCreation {
+        case .now:
+            at = .start
+            raise(3105, .machine, m)
+        case .at(let time):
+            at = max(time, .start)
+            raise(3119, .machine, m)
+        case .manual(let loaded):
+            at = max(loaded, .start)
+            raise(3118, .machine, m)
+        }
+        guard at <= horizon else { return }
+        agenda.schedule(
+            Event(.jobDue, m, detail: Int(DiskJob.Purpose.replicaCreation.rawValue), argument: at.nanoseconds), at: at)
+    }
+
+    private mutating func scheduleGroup(_ g: Int) {
+        let group = world.groups[g]
+        let isSecondary = world.servers[group.server].primary != nil
+        if let disk = group.disk, let first = disk.nextDue(after: SimTime(nanoseconds: -1), clock: clock) {
+            agenda.schedule(Event(isSecondary ? .secondaryDue : .groupDue, g), at: first)
+        }
+        if let window = group.backupWindow {
+            agenda.schedule(Event(.windowEnd, g), at: window.nextEnd(after: .start, clock: clock), rank: .release)
+        }
+        if let check = group.scheduledCheck {
+            agenda.schedule(Event(.scheduledCheck, g), at: check.nextStart(after: SimTime(nanoseconds: -1), clock: clock))
+        }
+        for (goal, tapeGoal) in group.tapeGoals.enumerated() where group.tape != nil {
+            agenda.schedule(Event(.tapeDue, g, detail: goal), at: tapeGoal.next(after: .start, clock: clock))
+        }
+        if let online = group.online {
+            agenda.schedule(Event(.onlineDue, g), at: online.next(after: .start, clock: clock))
+        }
+        if group.throttle != nil { throttleChange(group: g) }
+    }
+
+    private mutating func scheduleNightly() {
+        agenda.schedule(Event(.pruning, 0), at: .start + tuning.pruningTime)
+        agenda.schedule(Event(.sample, 0), at: .start + .hours(6), rank: .report)
+        for s in world.servers.indices { agenda.schedule(Event(.summaryStart, s), at: .start + .days(1) + tuning.summaryTime) }
+        for (l, library) in world.libraries.enumerated() where !library.isStandalone {
+            agenda.schedule(Event(.inventory, l), at: .start + tuning.inventoryTime)
+        }
+    }
+
+    private mutating func scheduleScript() {
+        for (n, line) in setting.script.enumerated() {
+            scriptStreams.append(RandomStream(seed: setting.seed, name: "script", entity: Int32(n)))
+            lineIncident.append(-1)
+            switch line.timing {
+            case .at(let time): if time <= horizon { agenda.schedule(Event(.happening, n), at: max(time, .start)) }
+            case .random(let distribution):
+                let delay = scriptStreams[n].draw(distribution)
+                if delay < setting.duration { agenda.schedule(Event(.happening, n), at: .start + delay) }
+            }
+        }
+    }
+}
+
+extension ProtectionGroup {
+    /// Short-term tape first, then the long-term goals as written.
+    var tapeGoals: [TapeGoal] { (shortTermTape.map { [$0] } ?? []) + longTermTape }
+}
+
+extension DiskGoal {
+    /// When the next express full is due. Machines have no incrementals, so each synchronization is an express full (GRP-4).
+    func nextDue(after time: SimTime, clock: CivilClock) -> SimTime? {
+        let point = schedule.next(after: time, clock: clock)
+        guard case .every(let minutes) = synchronization else { return point }
+        let step = SimDuration.minutes(Int64(minutes)).nanoseconds
+        let synchronized = SimTime(nanoseconds: (time.nanoseconds / step + (time.nanoseconds < 0 ? 0 : 1)) * step)
+        return min(point ?? synchronized, synchronized)
+    }
+}
+
+extension RandomStream {
+    /// One draw, never negative: a normal variate below zero counts as none.
+    mutating func draw(_ distribution: TimeDistribution) -> SimDuration {
+        let seconds =
+            switch distribution {
+            case .fixed(let span): span.seconds
+            case .exponential(let mean): exponential(mean: mean.seconds)
+            case .uniform(let from, let to): uniform(from: from.seconds, to: to.seconds)
+            case .normal(let mean, let deviation): normal(mean: mean.seconds, deviation: deviation.seconds)
+            case .lognormal(let mean, let variation): lognormal(mean: mean.seconds, cv: variation)
+            case .weibull(let shape, let scale): weibull(shape: shape, scale: scale.seconds)
+            }
+        return SimDuration(roundingUp: min(max(0, seconds), 9e9))
+    }
+}

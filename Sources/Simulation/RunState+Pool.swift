@@ -1,0 +1,67 @@
+import Jobs
+import Protection
+import Units
+
+/// How changed blocks become used space on a pool volume.
+extension RunState {
+    /// Applies what a disk job brought to its replica.
+    /// - Returns: 0, or the error of a pool without room.
+    mutating func applyToPool(_ j: Int) -> Int32 {
+        let job = jobs[j]!
+        let m = Int(job.machine.index)
+        let used = plane.used(job.machine, at: job.snapshotAt).count
+        var chain = PointChain()
+        swap(&chain, &machines[m].chain)
+        let outcome = store(
+            &chain, volume: Int(machines[m].poolVolume), group: machines[m].group!, replica: used,
+            stored: job.facts.stored.count)
+        swap(&chain, &machines[m].chain)
+        if outcome.error == 0 { jobs[j]!.record.stored = Bytes(outcome.allocated) }
+        return outcome.error
+    }
+
+    /// Writes `stored` bytes of blocks into a replica that is `replica` bytes large afterwards.
+    ///
+    /// Old versions that a recovery point needs stay, so they and the replica's growth take new space; everything else
+    /// is overwritten in place.
+    mutating func store(
+        _ chain: inout PointChain, volume: Int, group: Ref<ProtectionGroup>, replica: Int64, stored: Int64
+    ) -> (error: Int32, allocated: Int64) {
+        let new = max(0, replica - chain.replica)
+        let overwritten = min(max(0, stored - new), chain.replica)
+        let kept = chain.pointCount > 0 ? overwritten : 0
+        books.applied += max(stored, new)
+        if volume >= 0 {
+            let error = pool.take(
+                replica: new, points: kept, volume: volume, chain: chain, autoGrow: world.groups[group].autoGrow,
+                at: agenda.now)
+            if error != 0 {
+                books.discarded += max(stored, new)
+                raise(world.poolVolumes[volume].kind == .modern ? 33515 : 3169, .poolVolume, volume)
+                return (error, 0)
+            }
+            if pool.share(of: volume) >= tuning.poolThreshold.value { raise(33514, .poolVolume, volume) }
+        }
+        chain.applyChanges(overwritten: overwritten, new: new)
+        books.storedNew += new + kept
+        books.replacedInPlace += max(stored, new) - new - kept
+        return (0, new + kept)
+    }
+
+    /// Drops the oldest points while they are past retention. The last one stays, whatever its age.
+    mutating func pruneChain(
+        _ chain: inout PointChain, retentionDays: Int, volume: Int, group: Ref<ProtectionGroup>
+    ) {
+        let limit = agenda.now - .days(Int64(retentionDays))
+        var freed: Int64 = 0
+        while chain.pointCount > 1, chain.oldest! < limit {
+            freed += chain.prune(0, mergedUnique: 0)
+            books.prunedPoints += 1
+        }
+        books.freed += freed
+        guard freed > 0, volume >= 0 else { return }
+        pool.give(points: freed, volume: volume, chain: chain)
+        if pool.share(of: volume) < tuning.poolThreshold.value { resolve(33514, .poolVolume, volume) }
+        if pool.free(of: volume) > 0 { resolve(33515, .poolVolume, volume) }
+    }
+}

@@ -1,0 +1,232 @@
+import Jobs
+import Kernel
+import Protection
+import Units
+
+/// Everything that changes during a run, in one value that is passed `inout`, so that no access is checked at run time.
+struct RunState {
+    let setting: Setting
+    let world: World
+    let tuning: Tuning
+    let clock: CivilClock
+    let ledger: any Ledger
+    let plane: any DataPlane
+    let checksInvariants: Bool
+    let horizon: SimTime
+
+    var agenda = Agenda()
+    var trace = TraceHash()
+    var fluid = Fluid()
+    var topology: Topology
+    /// The agenda's entry for the next end of a transfer.
+    var transferTicket: Agenda.Ticket?
+    var transferAt = SimTime.never
+    /// Transfers began, ended or changed their rate since the entry was made.
+    var fluidChanged = false
+    var finished: [Int64] = []
+
+    var machines: [MachineState] = []
+    var jobs: [ActiveJob?] = []
+    var freeJobs: [Int32] = []
+    var nextJobID: Int32 = 0
+    var hostUp: [Bool] = []
+    var serverUp: [Bool] = []
+    var linkUp: [Bool] = []
+    var poolVolumeUp: [Bool] = []
+    var volumeFull: [Bool] = []
+    var summaryRunning: [Bool] = []
+    var hostSlots: [Slots] = []
+    var serverSlots: [Slots] = []
+    /// Per volume; only those of CSVs with the software provider are ever asked.
+    var claims: [Slots] = []
+    var hostSlotWait: [Double] = []
+    var serverSlotWait: [Double] = []
+    var claimWait: [Double] = []
+    /// Free bytes of each source volume that running snapshots may grow into.
+    var volumeRoom: [Int64] = []
+
+    var pool: PoolSpace
+    var alerts = OpenAlerts()
+    var incidents: [IncidentRecord] = []
+    var scriptStreams: [RandomStream] = []
+    var lineIncident: [Int32] = []
+    var copies: [CopyState] = []
+    var copySlots: [Slots] = []
+    var tape: TapeState
+    var books = Books()
+    var refusals: [Refusal] = []
+
+    init(setting: Setting, ledger: any Ledger, checksInvariants: Bool) {
+        self.setting = setting
+        self.ledger = ledger
+        self.checksInvariants = checksInvariants
+        world = setting.world
+        tuning = setting.tuning
+        clock = setting.clock
+        horizon = SimTime.start + setting.duration
+        topology = Topology(world: world, tuning: tuning, fluid: &fluid)
+        fluid.enableHistory(bucketSeconds: 3_600, bucketCount: 168)
+        var compresses = [Bool](repeating: false, count: world.machines.count)
+        for group in world.groups where group.compressesOnWire {
+            for member in group.members { compresses[Int(member.index)] = true }
+        }
+        plane = ModelledPlane(world: world, seed: setting.seed, clock: clock, compressesOnWire: compresses)
+        pool = PoolSpace(world: world, tuning: tuning)
+        tape = TapeState(world: world, tuning: tuning)
+        hostUp = Array(repeating: true, count: world.hosts.count)
+        serverUp = Array(repeating: true, count: world.servers.count)
+        linkUp = Array(repeating: true, count: world.links.count)
+        poolVolumeUp = Array(repeating: true, count: world.poolVolumes.count)
+        volumeFull = Array(repeating: false, count: world.volumes.count)
+        summaryRunning = Array(repeating: false, count: world.servers.count)
+        hostSlots = world.hosts.map { Slots(capacity: $0.parallelBackups ?? setting.tuning.parallelBackupsPerHost) }
+        serverSlots = world.servers.map { Slots(capacity: $0.parallelJobs ?? setting.tuning.parallelJobsPerServer) }
+        copySlots = world.servers.map { _ in Slots(capacity: setting.tuning.parallelCopiesPerServer) }
+        claims = world.volumes.map { _ in Slots(capacity: setting.tuning.softwareProviderPerCSV) }
+        hostSlotWait = Array(repeating: 0, count: world.hosts.count)
+        serverSlotWait = Array(repeating: 0, count: world.servers.count)
+        claimWait = Array(repeating: 0, count: world.volumes.count)
+        volumeRoom = world.volumes.map(\.capacity.count)
+        for (m, machine) in world.machines.enumerated() {
+            let decision = world.snapshotDecision(for: Ref(m))
+            machines.append(
+                MachineState(
+                    host: machine.host, volume: machine.homeVolume, isRunning: machine.power == .running,
+                    mode: decision.mode, consistency: decision.consistency))
+            for disk in machine.disks where disk.format != .passThrough {
+                volumeRoom[Int(disk.volume.index)] -= disk.used.count
+            }
+        }
+        for v in volumeRoom.indices where volumeRoom[v] < 0 { volumeRoom[v] = 0 }
+    }
+
+    // MARK: The loop
+
+    mutating func advance(until limit: SimTime) {
+        while true {
+            // Changes of one moment are solved together: only when time is about to move on.
+            if fluidChanged, (agenda.nextTime ?? .never) > agenda.now { retime() }
+            guard let event = agenda.next(until: limit) else { break }
+            trace.note(time: agenda.now, event: event)
+            handle(event)
+            if checksInvariants { checkInvariants() }
+        }
+    }
+
+    /// Moves the agenda's entry for the end of the next transfer to where it now belongs.
+    mutating func retime() {
+        fluidChanged = false
+        let at: SimTime
+        if let seconds = fluid.nextFinish(), seconds < 9e9 {
+            at = max(SimTime(nanoseconds: SimDuration(roundingUp: seconds).nanoseconds), agenda.now)
+        } else {
+            at = .never
+        }
+        guard at != transferAt else { return }
+        if let ticket = transferTicket { _ = agenda.cancel(ticket) }
+        transferTicket = at == .never ? nil : agenda.schedule(Event(.transferEnd, 0), at: at, rank: .release)
+        transferAt = at
+    }
+
+    private mutating func handle(_ event: Event) {
+        let subject = Int(event.subject)
+        let detail = Int(event.detail)
+        switch EventKind(rawValue: event.kind)! {
+        case .transferEnd: transfersEnded()
+        case .groupDue: groupDue(subject)
+        case .jobDue: jobDue(subject, purpose: DiskJob.Purpose(rawValue: UInt8(detail & 0xff))!, attempt: detail >> 8, due: SimTime(nanoseconds: event.argument))
+        case .jobStep: jobStep(subject, input: DiskJob.Input(rawValue: UInt8(detail))!, id: event.argument)
+        case .automaticCheck: automaticCheck(subject)
+        case .scheduledCheck: scheduledCheck(subject)
+        case .windowEnd: windowEnded(subject)
+        case .pruning: prune()
+        case .summaryStart: summaryStarted(server: subject)
+        case .summaryEnd: summaryEnded(server: subject)
+        case .inventory: inventory(library: subject)
+        case .happening: happens(line: subject)
+        case .repaired: repaired(line: subject)
+        case .failover: failover(host: subject)
+        case .tapeDue: tapeDue(group: subject, goal: detail)
+        case .tapeStep: tapeStep(stream: subject, input: TapeJob.Input(rawValue: UInt8(detail))!, generation: event.argument)
+        case .onlineDue: onlineDue(group: subject)
+        case .copyStep: copyStep(subject, id: event.argument)
+        case .sample: sample()
+        case .throttleChange: throttleChange(group: subject)
+        case .secondaryDue: secondaryDue(group: subject)
+        case .migrationEnd: migrationEnded(machine: subject)
+        }
+    }
+
+    // MARK: Transfers
+
+    var nowSeconds: Double { agenda.now.seconds }
+
+    mutating func startTransfer(_ route: Int32, bytes: Int64, cap: Double, owner: TransferOwner) -> TransferID {
+        fluidChanged = true
+        books.transfers += 1
+        return fluid.start(route: route, size: Double(bytes), weight: 1, cap: cap, tag: owner.tag, at: nowSeconds)
+    }
+
+    /// Ends a transfer early.
+    /// - Returns: The bytes that had moved, rounded down.
+    mutating func stopTransfer(_ transfer: TransferID, of bytes: Int64) -> Int64 {
+        fluidChanged = true
+        let left = fluid.cancel(transfer, at: nowSeconds)
+        return max(0, bytes - Int64(left.rounded(.up)))
+    }
+
+    private mutating func transfersEnded() {
+        transferTicket = nil
+        transferAt = .never
+        fluidChanged = true
+        var ended = finished
+        finished = []
+        ended.removeAll(keepingCapacity: true)
+        fluid.advance(to: nowSeconds) { tag, _ in ended.append(tag) }
+        for tag in ended {
+            let owner = TransferOwner(tag: tag)
+            switch owner.kind {
+            case .disk: transferred(job: owner.index)
+            case .apply: applied(job: owner.index)
+            case .tape: setWritten(stream: owner.index)
+            case .copy: copied(owner.index)
+            }
+        }
+        finished = ended
+    }
+}
+
+/// Who a transfer belongs to, packed into the kernel's tag.
+struct TransferOwner {
+    enum Kind: Int64 { case disk, apply, tape, copy }
+    let kind: Kind
+    let index: Int
+    init(_ kind: Kind, _ index: Int) { (self.kind, self.index) = (kind, index) }
+    init(tag: Int64) { (kind, index) = (Kind(rawValue: tag >> 32)!, Int(tag & 0xffff_ffff)) }
+    var tag: Int64 { kind.rawValue << 32 | Int64(index) }
+}
+
+/// Running totals of both sides of every movement, for the audit.
+struct Books {
+    var transfers: UInt64 = 0
+    /// Counted when a source lets bytes go, and when a server has taken them in.
+    var sent: Int64 = 0
+    var received: Int64 = 0
+    /// What the sources had changed, and what never travelled (compression, page files).
+    var changed: Int64 = 0
+    var spared: Int64 = 0
+    /// What arrived, against what the pool stored anew, overwrote in place, and unpacked.
+    var applied: Int64 = 0
+    var storedNew: Int64 = 0
+    var replacedInPlace: Int64 = 0
+    var discarded: Int64 = 0
+    var freed: Int64 = 0
+    var tapeRead: Int64 = 0
+    var tapeWritten: Int64 = 0
+    var tapeSaved: Int64 = 0
+    var tapeErased: Int64 = 0
+    var copiedOut: Int64 = 0
+    var copiedIn: Int64 = 0
+    var points: Int64 = 0
+    var prunedPoints: Int64 = 0
+}
