@@ -205,11 +205,15 @@ public struct CartridgeRecord: Sendable, Hashable {
     }
 }
 
-/// Column totals that must agree at the end of a run.
+/// Two totals counted on different ways that must agree at the end of a run.
 public struct AuditLine: Sendable, Hashable {
     public var name: String
     public var left: Int64
     public var right: Int64
-    public var holds: Bool { left == right }
-    public init(name: String, left: Int64, right: Int64) { (self.name, self.left, self.right) = (name, left, right) }
+    /// How far they may differ: zero, but where one side is an integral in floating point.
+    public var tolerance: Int64
+    public var holds: Bool { abs(left - right) <= tolerance }
+    public init(name: String, left: Int64, right: Int64, tolerance: Int64 = 0) {
+        (self.name, self.left, self.right, self.tolerance) = (name, left, right, tolerance)
+    }
 }

@@ -40,6 +40,8 @@ enum EventKind: UInt16 {
     case secondaryDue = 21
     /// A storage migration's copy ended; subject: machine.
     case migrationEnd = 22
+    /// A failed tape stream starts again; subject: stream, argument: its generation.
+    case tapeRerun = 23
 }
 
 extension Event {

@@ -52,5 +52,7 @@ struct ActiveJob {
     var isCancelled = false
     /// A check is still reading both sides, before it sends what differs.
     var comparing = false
+    /// The pool had no room for what it brought.
+    var isRefused = false
     enum Wait: UInt8 { case none, hostSlot, serverSlot, claim }
 }

@@ -51,7 +51,7 @@ extension RunState {
     mutating func resolve(_ id: Int32, _ subject: AlertSubject, _ index: Int) {
         guard var record = alerts.close(OpenAlerts.Key(id: id, subject: subject, index: Int32(index))) else { return }
         record.resolved = agenda.now
-        ledger.note(record)
+        note(record)
     }
 
     func name(of subject: AlertSubject, _ index: Int) -> String {

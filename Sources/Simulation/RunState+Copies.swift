@@ -79,7 +79,7 @@ extension RunState {
             record.status = .failed
             record.error = error
             record.ended = agenda.now
-            return ledger.note(record)
+            return note(record)
         }
         copies[c].record = record
         copies[c].steps = CopyJob()
@@ -124,13 +124,18 @@ extension RunState {
         return fluid.routeID(route)
     }
 
+    private mutating func bookCopy(_ c: Int, _ bytes: Int64) {
+        books.copied += bytes
+        if copies[c].kind == .secondary { books.copiedToSecondary += bytes }
+    }
+
     mutating func copied(_ c: Int) {
         copies[c].transfer = nil
         copies[c].record!.transferEnded = agenda.now
         copies[c].record!.changed = copies[c].facts.changed
         copies[c].record!.sent = copies[c].facts.sent
-        books.copiedOut += copies[c].facts.sent.count
-        books.copiedIn += copies[c].facts.sent.count
+        bookCopy(c, copies[c].facts.sent.count)
+        books.delivered += copies[c].facts.stored.count
         _ = copies[c].steps.receive(.moved)
         agenda.schedule(
             Event(.copyStep, c, argument: Int64(copies[c].record!.id)), at: agenda.now + tuning.recoveryPointCreation)
@@ -146,6 +151,7 @@ extension RunState {
             &chain, volume: Int(copy.poolVolume), group: copy.group, replica: used, stored: copy.facts.stored.count)
         if outcome.error == 0 {
             chain.addPoint(at: copy.target, consistency: machines[copy.machine].consistency)
+            books.points += 1
             copies[c].record!.stored = Bytes(outcome.allocated)
         }
         swap(&chain, &copies[c].chain)
@@ -159,7 +165,7 @@ extension RunState {
         record.status = error == 0 ? .completed : .failed
         record.error = error
         record.ended = agenda.now
-        ledger.note(record)
+        note(record)
         copies[c].record = nil
         if copies[c].waits { copySlots[s].withdraw(Int64(c)) }
         copies[c].waits = false
@@ -172,12 +178,12 @@ extension RunState {
     mutating func breakCopies(error: Int32, incident i: Int, where touches: (RunState, CopyState) -> Bool) {
         for c in copies.indices where copies[c].record != nil && touches(self, copies[c]) {
             incidents[i].brokenJobs += 1
+            if copies[c].record!.transferEnded != .never { books.thrownAway += copies[c].facts.stored.count }
             if let transfer = copies[c].transfer {
                 copies[c].transfer = nil
                 let moved = stopTransfer(transfer, of: copies[c].facts.sent.count)
                 copies[c].record!.sent = Bytes(moved)
-                books.copiedOut += moved
-                books.copiedIn += moved
+                bookCopy(c, moved)
             }
             endCopy(c, error: error)
         }

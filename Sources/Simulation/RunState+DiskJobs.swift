@@ -34,7 +34,7 @@ extension RunState {
             record.status = .failed
             record.error = error
             record.ended = agenda.now
-            ledger.note(record)
+            note(record)
             if purpose == .expressFull { missed(m, due: due, error: error, cause: cause) }
             if purpose == .consistencyCheck, machines[m].replica == .inconsistent { scheduleCheck(m, after: tuning.autoRerunDelay) }
             return
@@ -255,7 +255,7 @@ extension RunState {
         books.changed += facts.changed.count
         books.spared += facts.changed.count - facts.sent.count
         books.sent += facts.sent.count
-        books.received += facts.sent.count
+        books.delivered += facts.stored.count
         advanceJob(j, .moved)
     }
 
@@ -275,7 +275,10 @@ extension RunState {
     mutating func applied(job j: Int) {
         jobs[j]!.transfer = nil
         let error = applyToPool(j)
-        guard error == 0 else { return breakJob(j, error: error) }
+        guard error == 0 else {
+            jobs[j]!.isRefused = true
+            return breakJob(j, error: error)
+        }
         advanceJob(j, .applied)
     }
 
@@ -335,18 +338,24 @@ extension RunState {
     }
 
     private mutating func stop(_ j: Int) {
+        if jobs[j]!.steps.state == .applying, !jobs[j]!.isRefused {
+            books.thrownAway += jobs[j]!.facts.stored.count
+        }
         guard let transfer = jobs[j]!.transfer else { return }
         jobs[j]!.transfer = nil
         let job = jobs[j]!
-        let isPayload = !job.comparing && job.record.transferEnded == .never
+        guard job.record.transferEnded == .never else {
+            // Copy-on-write inside the pool: nothing of it travelled.
+            _ = stopTransfer(transfer, of: job.facts.stored.count)
+            return
+        }
+        let isPayload = !job.comparing
         let total = job.comparing ? job.facts.read.count : job.facts.sent.count
         let moved = stopTransfer(transfer, of: total)
         guard isPayload else { return }
         jobs[j]!.record.sent = Bytes(moved)
         books.changed += moved
         books.sent += moved
-        books.received += moved
-        books.discarded += moved
     }
 
     private mutating func end(_ j: Int) {
@@ -357,7 +366,7 @@ extension RunState {
         let completed = jobs[j]!.failure == 0 && !jobs[j]!.isCancelled
         record.status = completed ? .completed : jobs[j]!.isCancelled ? .cancelled : .failed
         if jobs[j]!.failure != 0 { record.error = jobs[j]!.failure }
-        ledger.note(record)
+        note(record)
         machines[m].job = -1
         if completed {
             completedJob(j, purpose: purpose, machine: m)

@@ -258,7 +258,7 @@ extension RunState {
         } else if machines[m].group != nil {
             lose(m, sameCluster ? .moveInCluster : .moveBetweenHosts, incident: i)
         }
-        if record.ended <= horizon { ledger.note(record) }
+        noteUnlessBeyond(record)
     }
 
     /// LIV-6: the storage moved too, so a full check comes first.

@@ -37,7 +37,7 @@ extension RunState {
         record.started = agenda.now
         record.ended = agenda.now + span
         record.status = .completed
-        if record.ended <= horizon { ledger.note(record) }
+        noteUnlessBeyond(record)
         agenda.schedule(Event(.summaryEnd, s), at: agenda.now + span)
     }
 
@@ -61,7 +61,7 @@ extension RunState {
         record.started = agenda.now
         record.ended = agenda.now + tuning.inventoryPerSlot * Int64(world.libraries[l].slots)
         record.status = .completed
-        if record.ended <= horizon { ledger.note(record) }
+        noteUnlessBeyond(record)
         agenda.schedule(Event(.inventory, l), at: agenda.now + .days(1))
     }
 

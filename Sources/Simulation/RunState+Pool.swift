@@ -27,16 +27,16 @@ extension RunState {
     mutating func store(
         _ chain: inout PointChain, volume: Int, group: Ref<ProtectionGroup>, replica: Int64, stored: Int64
     ) -> (error: Int32, allocated: Int64) {
-        let new = max(0, replica - chain.replica)
-        let overwritten = min(max(0, stored - new), chain.replica)
+        let new = min(stored, max(0, replica - chain.replica))
+        let overwritten = min(stored - new, chain.replica)
         let kept = chain.pointCount > 0 ? overwritten : 0
-        books.applied += max(stored, new)
+        books.applied += stored
         if volume >= 0 {
             let error = pool.take(
                 replica: new, points: kept, volume: volume, chain: chain, autoGrow: world.groups[group].autoGrow,
                 at: agenda.now)
             if error != 0 {
-                books.discarded += max(stored, new)
+                books.refused += stored
                 raise(world.poolVolumes[volume].kind == .modern ? 33515 : 3169, .poolVolume, volume)
                 return (error, 0)
             }
@@ -44,7 +44,7 @@ extension RunState {
         }
         chain.applyChanges(overwritten: overwritten, new: new)
         books.storedNew += new + kept
-        books.replacedInPlace += max(stored, new) - new - kept
+        books.replacedInPlace += stored - new - kept
         return (0, new + kept)
     }
 

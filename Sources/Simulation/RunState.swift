@@ -148,6 +148,7 @@ struct RunState {
         case .failover: failover(host: subject)
         case .tapeDue: tapeDue(group: subject, goal: detail)
         case .tapeStep: tapeStep(stream: subject, input: TapeJob.Input(rawValue: UInt8(detail))!, generation: event.argument)
+        case .tapeRerun: tapeRerun(stream: subject, generation: event.argument)
         case .onlineDue: onlineDue(group: subject)
         case .copyStep: copyStep(subject, id: event.argument)
         case .sample: sample()
@@ -209,24 +210,29 @@ struct TransferOwner {
 /// Running totals of both sides of every movement, for the audit.
 struct Books {
     var transfers: UInt64 = 0
-    /// Counted when a source lets bytes go, and when a server has taken them in.
-    var sent: Int64 = 0
-    var received: Int64 = 0
-    /// What the sources had changed, and what never travelled (compression, page files).
+    /// Jobs that were noted, and jobs of DPM itself that end after the horizon.
+    var noted: Int64 = 0
+    var beyond: Int64 = 0
+    /// What sources had changed and read for sending; what of it travelled; what did not have to (compression, page files).
     var changed: Int64 = 0
+    var sent: Int64 = 0
     var spared: Int64 = 0
-    /// What arrived, against what the pool stored anew, overwrote in place, and unpacked.
+    /// What online and secondary copies moved.
+    var copied: Int64 = 0
+    var copiedToSecondary: Int64 = 0
+    /// Blocks that arrived whole at a pool or vault; of these, what was applied, and what a failure threw away before that.
+    var delivered: Int64 = 0
     var applied: Int64 = 0
+    var thrownAway: Int64 = 0
+    /// What applied blocks became: new space, old blocks overwritten; and what pruning gave back.
     var storedNew: Int64 = 0
     var replacedInPlace: Int64 = 0
-    var discarded: Int64 = 0
+    var refused: Int64 = 0
     var freed: Int64 = 0
     var tapeRead: Int64 = 0
     var tapeWritten: Int64 = 0
     var tapeSaved: Int64 = 0
     var tapeErased: Int64 = 0
-    var copiedOut: Int64 = 0
-    var copiedIn: Int64 = 0
     var points: Int64 = 0
     var prunedPoints: Int64 = 0
 }

@@ -1,0 +1,97 @@
+import Jobs
+import Kernel
+import Protection
+import Units
+
+/// One stream of a tape backup: a drive that writes datasource after datasource.
+struct TapeStream {
+    let group: Ref<ProtectionGroup>
+    let goal: Int
+    let library: Ref<TapeLibrary>
+    var steps = TapeJob()
+    /// Datasources still to write, the next one last.
+    var queue: [Ref<Machine>]
+    var record: JobRecord?
+    /// Plain bytes of the current set that are still to write.
+    var left: Int64 = 0
+    /// Plain bytes of the part that is being written to this cartridge.
+    var part: Int64 = 0
+    var expiry: SimTime
+    var drive: Int32 = -1
+    var cartridge: Int32 = -1
+    var transfer: TransferID?
+    var partStarted = SimTime.start
+    var generation: Int64
+    var attempt: UInt8 = 0
+    var waitsForDrive = false
+    var waitsForRobot = false
+    var failure: Int32 = 0
+    /// What the robot is wanted for.
+    var robotEnds = TapeJob.Input.mounted
+}
+
+/// Drives, robots and cartridges as they stand.
+struct TapeState {
+    var cartridges: [CartridgeStatus] = []
+    /// Cartridges of each library, by place in `cartridges`.
+    var shelves: [[Int]] = []
+    var mounts: [Int32] = []
+    var sets: [Int32] = []
+    var motions: [TapeMotion] = []
+    var driveWorks: [Bool] = []
+    var driveBusy: [Bool] = []
+    var drives: [[Int]] = []
+    var driveSlots: [Slots] = []
+    var robots: [Slots] = []
+    var driveWait: [Double] = []
+    var robotWait: [Double] = []
+    var driveBound: [Double] = []
+    var streams: [TapeStream?] = []
+    var free: [Int] = []
+    var nextGeneration: Int64 = 0
+    var mountCount = 0
+    var backHitches = 0
+    var writtenOnce: [Bool] = []
+
+    init(world: World, tuning: Tuning) {
+        shelves = world.libraries.map { _ in [] }
+        drives = world.libraries.map { _ in [] }
+        for (d, drive) in world.drives.enumerated() {
+            drives[Int(drive.library.index)].append(d)
+            motions.append(TapeMotion(generation: drive.generation, halfHeight: drive.isHalfHeight, tuning: tuning))
+        }
+        for (c, cartridge) in world.cartridges.enumerated() {
+            let capacity = LTOFacts.facts(for: cartridge.generation).capacity
+            cartridges.append(
+                CartridgeStatus(
+                    index: c, generation: cartridge.generation, room: Bytes(max(0, capacity.count - tuning.tapeEarlyWarning.count))))
+            shelves[Int(cartridge.library.index)].append(c)
+        }
+        mounts = Array(repeating: 0, count: cartridges.count)
+        sets = Array(repeating: 0, count: cartridges.count)
+        writtenOnce = Array(repeating: false, count: cartridges.count)
+        driveWorks = Array(repeating: true, count: world.drives.count)
+        driveBusy = Array(repeating: false, count: world.drives.count)
+        driveBound = Array(repeating: 0, count: world.drives.count)
+        driveSlots = drives.map { Slots(capacity: $0.count) }
+        robots = world.libraries.map { Slots(capacity: $0.isStandalone ? 1 : $0.robots) }
+        driveWait = Array(repeating: 0, count: world.libraries.count)
+        robotWait = Array(repeating: 0, count: world.libraries.count)
+    }
+
+    /// Cartridges per state, in the order of the states.
+    func counts() -> [Int64] {
+        var counts = [Int64](repeating: 0, count: CartridgeState.allCases.count)
+        for cartridge in cartridges { counts[Int(cartridge.state.rawValue)] += 1 }
+        return counts
+    }
+
+    mutating func add(_ stream: TapeStream) -> Int {
+        if let place = free.popLast() {
+            streams[place] = stream
+            return place
+        }
+        streams.append(stream)
+        return streams.count - 1
+    }
+}
