@@ -32,6 +32,8 @@ extension Fluid {
                 finish(member.transfer, sequence: member.sequence)
             } while !classes[c].members.isEmpty && classes[c].members[0].target <= reach
             membershipChanged(c)
+            // The next member's turn at the present rate, so that the class is not taken for due again.
+            if !classes[c].members.isEmpty { setKey(c) }
         }
     }
 
