@@ -94,7 +94,9 @@ public struct Agenda: Sendable {
     /// Takes an event off the agenda; false if it has happened or was cancelled already. O(1) amortised.
     @discardableResult public mutating func cancel(_ ticket: Ticket) -> Bool {
         let slot = Int(ticket.slot)
-        guard slot < slots.count, slots[slot].generation == ticket.generation, slots[slot].isPending else { return false }
+        guard slot < slots.count, slots[slot].generation == ticket.generation, slots[slot].isPending else {
+            return false
+        }
         slots[slot].isPending = false
         cancelledCount += 1
         if cancelledCount > 64 && cancelledCount > heap.count / 2 { compact() } else { dropCancelledFront() }

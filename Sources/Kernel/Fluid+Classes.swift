@@ -197,7 +197,11 @@ extension Fluid {
         classes[c].heapPlace = Fluid.none
         let last = heap.removeLast()
         guard place < heap.count else { return }
-        if place > 0, last < heap[(place - 1) / 2] { siftKeyUp(last, from: place) } else { siftKeyDown(last, from: place) }
+        if place > 0, last < heap[(place - 1) / 2] {
+            siftKeyUp(last, from: place)
+        } else {
+            siftKeyDown(last, from: place)
+        }
     }
 
     private mutating func siftKeyUp(_ key: HeapKey, from start: Int) {

@@ -73,7 +73,9 @@ extension Fluid {
         }
     }
 
-    private func slot(_ bucket: Double, _ count: Int) -> Int { Int(bucket.truncatingRemainder(dividingBy: Double(count))) }
+    private func slot(_ bucket: Double, _ count: Int) -> Int {
+        Int(bucket.truncatingRemainder(dividingBy: Double(count)))
+    }
 
     mutating func settleCapped() {
         cappedTotal += Double(cappedCount) * (now - cappedSince)

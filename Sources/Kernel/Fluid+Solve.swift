@@ -163,7 +163,9 @@ extension Fluid {
                     var link = resources[r].first
                     while link >= 0 {
                         let other = Int(incidences[Int(link)].of)
-                        if !classes[other].isFixed { sum += classes[other].weight * Double(classes[other].members.count) }
+                        if !classes[other].isFixed {
+                            sum += classes[other].weight * Double(classes[other].members.count)
+                        }
                         link = incidences[Int(link)].next
                     }
                     resources[r].weight = sum

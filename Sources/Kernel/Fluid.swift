@@ -180,7 +180,8 @@ public struct Fluid: Sendable {
         sorted.sort()
         var unique: ContiguousArray<Int32> = []
         for r in sorted where unique.last != r { unique.append(r) }
-        precondition(unique.allSatisfy { resources.indices.contains(Int($0)) }, "a route over resources that do not exist")
+        precondition(
+            unique.allSatisfy { resources.indices.contains(Int($0)) }, "a route over resources that do not exist")
         if let number = routeNumbers[unique] { return number }
         let number = Int32(routes.count)
         routes.append(unique)

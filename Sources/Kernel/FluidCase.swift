@@ -58,9 +58,13 @@ public struct FluidCase: Sendable {
             if bad(activity.activation) { return "activity \(activity.id): activation \(activity.activation)" }
             if bad(activity.size) { return "activity \(activity.id): size \(activity.size)" }
             if !(activity.cap >= 0) { return "activity \(activity.id): cap \(activity.cap)" }
-            if !(activity.weight >= 1e-9 && activity.weight <= 1e18) { return "activity \(activity.id): weight \(activity.weight)" }
+            if !(activity.weight >= 1e-9 && activity.weight <= 1e18) {
+                return "activity \(activity.id): weight \(activity.weight)"
+            }
             if activity.finish.isNaN { return "activity \(activity.id): finish \(activity.finish)" }
-            for r in activity.route where !resources.indices.contains(r) { return "activity \(activity.id): resource number \(r)" }
+            for r in activity.route where !resources.indices.contains(r) {
+                return "activity \(activity.id): resource number \(r)"
+            }
         }
         return nil
     }

@@ -88,7 +88,9 @@ public struct RandomStream: Sendable {
     /// One of `values`, `cumulative[i]` being the probability of `values[0...i]`; O(log n).
     /// - Precondition: as many values as probabilities, rising, and at least one.
     public mutating func empirical(values: [Double], cumulative: [Double]) -> Double {
-        precondition(!values.isEmpty && values.count == cumulative.count, "\(values.count) values, \(cumulative.count) probabilities")
+        precondition(
+            !values.isEmpty && values.count == cumulative.count,
+            "\(values.count) values, \(cumulative.count) probabilities")
         let u = uniform()
         var low = 0
         var high = values.count - 1

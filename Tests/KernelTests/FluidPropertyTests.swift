@@ -65,12 +65,15 @@ struct FluidPropertyTests {
                 case 1:
                     let route = fluid.routeID(flows[i].route.map { ids[$0] })
                     started[i] = fluid.start(
-                        route: route, size: flows[i].left, weight: flows[i].weight, cap: flows[i].cap, tag: Int64(i), at: clock)
+                        route: route, size: flows[i].left, weight: flows[i].weight, cap: flows[i].cap, tag: Int64(i),
+                        at: clock)
                 default:
                     let before = fluid.remaining(started[i]!, at: clock)
                     let left = fluid.cancel(started[i]!, at: clock)
                     #expect(before == left, "seed \(seed)")
-                    #expect(near(left, naive.flows[i].finish == nil ? naive.flows[i].left : 0, 1e-7), "seed \(seed), flow \(i)")
+                    #expect(
+                        near(left, naive.flows[i].finish == nil ? naive.flows[i].left : 0, 1e-7),
+                        "seed \(seed), flow \(i)")
                 }
             }
         }

@@ -26,7 +26,9 @@ struct NaiveFluid {
             for r in capacities.indices {
                 let users = open.filter { flows[$0].route.contains(r) }
                 guard !users.isEmpty else { continue }
-                let used = active.filter { rates[$0] != nil && flows[$0].route.contains(r) }.reduce(0) { $0 + rates[$1]! }
+                let used = active.filter { rates[$0] != nil && flows[$0].route.contains(r) }.reduce(0) {
+                    $0 + rates[$1]!
+                }
                 let share = max(capacities[r] - used, 0) / users.reduce(0) { $0 + flows[$1].weight }
                 if share < level { (level, at) = (share, r) }
             }
@@ -52,7 +54,9 @@ struct NaiveFluid {
         var now = 0.0
         while true {
             for step in steps where step.time == now { capacities[step.resource] = step.capacity }
-            let active = flows.indices.filter { flows[$0].start <= now && flows[$0].finish == nil && flows[$0].cancelAt > now }
+            let active = flows.indices.filter {
+                flows[$0].start <= now && flows[$0].finish == nil && flows[$0].cancelAt > now
+            }
             let (rates, holders) = NaiveFluid.rates(capacities: capacities, flows: flows, active: active)
             var next = Double.infinity
             for step in steps where step.time > now { next = min(next, step.time) }

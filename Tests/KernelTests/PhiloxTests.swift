@@ -5,7 +5,8 @@ import Testing
 struct PhiloxTests {
     // Known answers of Random123 1.14, file kat_vectors.
     @Test func `gives the known answers of Random123`() {
-        #expect(Philox.block(counter: (0, 0, 0, 0), key: (0, 0)) == (0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8))
+        #expect(
+            Philox.block(counter: (0, 0, 0, 0), key: (0, 0)) == (0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8))
         let ones = UInt32.max
         #expect(
             Philox.block(counter: (ones, ones, ones, ones), key: (ones, ones))
