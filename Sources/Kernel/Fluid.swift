@@ -245,8 +245,11 @@ public struct Fluid: Sendable {
     }
 
     /// When the next transfer finishes, as things stand; nil if none will. Computes rates if anything changed.
+    ///
+    /// The present if one has finished that `advance` has not told yet: times given to `start` and the others may pass a
+    /// finish, which is then settled at its own moment and told with the next `advance`.
     public mutating func nextFinish() -> Double? {
-        if let first = finished.first { return first.time }
+        if !finished.isEmpty { return now }
         solve()
         guard let first = heap.first, first.finish < .infinity else { return nil }
         return max(first.finish, now)
