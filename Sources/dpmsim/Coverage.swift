@@ -1,4 +1,5 @@
 import Protection
+import Units
 
 /// How many of a world's machines its groups ask to protect, and how many of those can be.
 struct Coverage: CustomStringConvertible {

@@ -19,6 +19,6 @@ struct Complaint: Error, Hashable, CustomStringConvertible {
     /// Prints it on standard error.
     func print() {
         let terminal = Terminal.errors
-        terminal.line(terminal.styled("error", .red) + " \(self)")
+        terminal.line(terminal.styled("error:", .red) + " \(self)")
     }
 }

@@ -66,7 +66,8 @@ struct ReportFolder {
                 try? FileManager.default.moveItem(atPath: old, toPath: path)
             }
             throw complaint(
-                "it cannot be written (\(error.localizedDescription))", "Free room or rights there, or name another folder")
+                "it cannot be written (\(error.localizedDescription))",
+                "Free room or rights there, or name another folder")
         }
     }
 

@@ -103,7 +103,8 @@ struct RunCommand: ParsableCommand {
                 throw Ending.interrupted
             }
             progress.show(
-                share: Double(step) / Double(steps), place: "\(setting.clock.date(of: run.now))", events: run.eventCount)
+                share: Double(step) / Double(steps), place: "\(setting.clock.date(of: run.now))", events: run.eventCount
+            )
         }
         let outcome = run.finish()
         progress.clear()
