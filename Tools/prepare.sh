@@ -54,7 +54,7 @@ install_packages() {
     command -v apt-get >/dev/null || fail "these packages are missing and there is no apt-get to install them:$missing"
     # The lists may be there and good enough; fetching them is only worth it if not.
     # shellcheck disable=SC2086
-    if ! DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y --no-install-recommends $missing >/dev/null 2>&1; then
+    if ! $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing >/dev/null 2>&1; then
         quietly $as_root apt-get update
         # shellcheck disable=SC2086
         quietly $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
