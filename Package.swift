@@ -48,11 +48,14 @@ let package = Package(
         .testTarget(name: "ScenarioTests", dependencies: ["Scenario", "Protection", "Units"], swiftSettings: strict),
         .testTarget(name: "JobsTests", dependencies: ["Jobs", "Protection", "Units"], swiftSettings: strict),
         .testTarget(
-            name: "SimulationTests", dependencies: ["Simulation", "Kernel", "Jobs", "Scenario", "Protection", "Units"],
+            name: "SimulationTests",
+            dependencies: ["Simulation", "Kernel", "Jobs", "Scenario", "Catalog", "Reports", "Protection", "Units"],
             swiftSettings: strict),
         .testTarget(name: "CatalogTests", dependencies: ["Catalog", "Protection", "Units"], swiftSettings: strict),
         .testTarget(
             name: "ReportsTests", dependencies: ["Reports", "Catalog", "Protection", "Units"], swiftSettings: strict),
+        // Runs the built program in processes of its own.
+        .testTarget(name: "CommandTests", dependencies: ["dpmsim"], swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

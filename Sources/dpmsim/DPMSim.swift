@@ -1,0 +1,16 @@
+import ArgumentParser
+
+/// The program: one subcommand a file.
+@main struct DPMSim: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dpmsim",
+        abstract: "Simulates Data Protection Manager protecting Hyper-V machines, and reports what a planner asks.",
+        discussion: """
+            Exit status: 0 done, 1 an expectation failed, 2 bad input, 3 a fault while running, 64 wrong usage.
+            Colour is left out where NO_COLOR is set or the output is not a terminal.
+            """,
+        version: dpmsimVersion,
+        subcommands: [
+            RunCommand.self, CheckCommand.self, ExplainCommand.self, SchemaCommand.self, RulesCommand.self,
+        ])
+}

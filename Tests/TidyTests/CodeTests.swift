@@ -1,0 +1,128 @@
+import Foundation
+import Testing
+
+private let longest = 600
+/// The only file that reads real time; it decides nothing.
+private let wallClock = "Sources/dpmsim/WallClock.swift"
+
+/// Calls whose answer differs from run to run, so that a result that used one could not be repeated.
+private var callPatterns: [(name: String, pattern: Regex<Substring>)] {
+    [
+        ("Date()", /\bDate\(\)/), ("Date.now", /\bDate\.now\b/), ("UUID()", /\bUUID\(\)/),
+        ("CFAbsoluteTimeGetCurrent", /\bCFAbsoluteTimeGetCurrent\b/), (".random(", /\.random(?:Element)?\(/),
+        (".shuffled()", /\.shuffled?\(\)/), ("SystemRandomNumberGenerator", /\bSystemRandomNumberGenerator\b/),
+        ("Task.sleep", /\bTask\.sleep\b/), ("sleep", /\b(?:u|nano)?sleep\(/),
+        ("a system clock", /\b(?:Continuous|Suspending)Clock\b/),
+        ("DispatchTime", /\bDispatch(?:Wall)?Time\b/),
+        ("clock_gettime", /\b(?:clock_gettime|gettimeofday)\(|\btime\(nil/),
+        ("systemUptime", /\bsystemUptime\b/), ("hashValue", /\.hashValue\b/),
+    ]
+}
+
+private func forbiddenCalls(in file: SourceFile) -> [String] {
+    guard file.path != wallClock else { return [] }
+    let calls = callPatterns
+    let code = SwiftCode.only(file.text).split(separator: "\n", omittingEmptySubsequences: false)
+    return code.enumerated().flatMap { index, line in
+        calls.filter { line.contains($0.pattern) }.filter { !($0.name == "UUID()" && file.path.hasPrefix("Tests/")) }
+            .map {
+                "\(file.path):\(index + 1): \($0.name)"
+            }
+    }
+}
+
+/// Type names that say nothing about what the type is for. DPM's own names are allowed: they are what people look for.
+private func emptyNames(in file: SourceFile) -> [String] {
+    SwiftCode.only(file.text).matches(
+        of: /\b(?:class|struct|enum|protocol|actor|typealias|extension)\s+([A-Za-z_]\w*)/
+    ).map { String($0.1) }.filter { name in
+        let own = name.replacing("SummaryManager", with: "").replacing("HelperService", with: "")
+        return own.contains(/(?:Manager|Helper|Util(?:s|ity|ities)?)(?:[A-Z0-9_]|$)/)
+            && !["FileManager"].contains(name)
+    }.map { "\(file.path): \($0)" }
+}
+
+/// Paths of one machine, which are wrong on every other. Put together here, so that this file has none of them.
+private let machinePaths = ["work", "root", "home", "Users", "opt", "var/folders"].map { "/" + $0 + "/" }
+
+private func machinePathProblems(in file: SourceFile) -> [String] {
+    file.lines.enumerated().flatMap { index, line in
+        machinePaths.filter { path in
+            line.ranges(of: path).contains { range in
+                guard range.lowerBound > line.startIndex else { return true }
+                let before = line[line.index(before: range.lowerBound)]
+                return !before.isLetter && !before.isNumber && !".}-_*/".contains(before)
+            }
+        }.map { "\(file.path):\(index + 1): \($0)" }
+    }
+}
+
+@Suite("code keeps to what was agreed") struct CodeTests {
+    private let swift = Tree.swiftSources + Tree.swiftTests
+
+    @Test("nothing asks for real time or unseeded chance, but the wall clock")
+    func nothingAsksTheMachine() {
+        let own = swift.filter { !$0.path.hasPrefix("Tests/TidyTests/") }
+        #expect(own.flatMap(forbiddenCalls(in:)) == [])
+    }
+
+    @Test("no type is named by a word that fits any type")
+    func namesSayWhatTypesAreFor() { #expect(swift.flatMap(emptyNames) == []) }
+
+    @Test("no Swift file is too long to be read in one go")
+    func filesAreShort() {
+        #expect(swift.filter { $0.lines.count > longest + 1 }.map { "\($0.path): \($0.lines.count - 1) lines" } == [])
+    }
+
+    @Test("no kept file names a path of one machine")
+    func noFileNamesAMachine() { #expect(Tree.kept.flatMap(machinePathProblems) == []) }
+
+    @Test(
+        "a forbidden call is found, in an interpolation too",
+        arguments: [
+            ("let t = Date()", "Date()"), ("let t = \"\\(Date())\"", "Date()"), ("let id = UUID()", "UUID()"),
+            ("let n = Int.random(in: 0...9)", ".random("),
+            ("var g = SystemRandomNumberGenerator()", "SystemRandomNumberGenerator"),
+            ("try await Task.sleep(for: x)", "Task.sleep"), ("usleep(10)", "sleep"), ("sleep(1)", "sleep"),
+            ("let c = ContinuousClock()", "a system clock"), ("clock_gettime(CLOCK_MONOTONIC, &t)", "clock_gettime"),
+        ])
+    func forbiddenCallsAreFound(text: String, name: String) {
+        let found = forbiddenCalls(in: SourceFile(path: "Sources/Kernel/A.swift", text: text))
+        #expect(found.contains("Sources/Kernel/A.swift:1: \(name)"))
+        #expect(forbiddenCalls(in: SourceFile(path: wallClock, text: text)) == [])
+    }
+
+    @Test(
+        "what only looks like a forbidden call is none",
+        arguments: [
+            "// Date()", "/* a /* UUID() */ Date() */", "let s = \"Date()\"", "let s = #\"a\"Date()\"#", "updateDate()",
+        ])
+    func likenessesPass(text: String) {
+        #expect(forbiddenCalls(in: SourceFile(path: "Sources/Kernel/A.swift", text: text)) == [])
+    }
+
+    @Test("an empty name is found, DPM's own names pass")
+    func emptyNamesAreFound() {
+        let text =
+            "struct JobManager {}\nenum StringUtils {}\nclass Helper {}\nstruct SummaryManager {}\nstruct HelperServicePort {}\nenum Utilization {}"
+        #expect(
+            emptyNames(in: SourceFile(path: "a.swift", text: text)) == [
+                "a.swift: JobManager", "a.swift: StringUtils", "a.swift: Helper",
+            ])
+    }
+
+    @Test("a path of one machine is found, a relative one passes")
+    func machinePathsAreFound() {
+        for path in machinePaths {
+            let bad = SourceFile(path: "a.md", text: "x\nsee \(path)x")
+            #expect(machinePathProblems(in: bad) == ["a.md:2: \(path)"])
+            #expect(machinePathProblems(in: SourceFile(path: "a.md", text: "Tests\(path)x")) == [])
+        }
+    }
+
+    @Test("a file that is too long is found")
+    func longFilesAreFound() {
+        let file = SourceFile(path: "a.swift", text: String(repeating: "x\n", count: longest + 1))
+        #expect(file.lines.count - 1 > longest)
+    }
+}
