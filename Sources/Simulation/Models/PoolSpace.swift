@@ -1,0 +1,128 @@
+import Protection
+import Units
+
+/// The space of the storage pools: what is stored, what is set aside for legacy volumes, what is free.
+///
+/// On a modern volume blocks take space as they come. On a legacy disk each datasource has a replica volume and a recovery
+/// point volume; what is stored must fit into them, and they grow by themselves (dpm-facts 1.2, 2.2, 2.5).
+struct PoolSpace {
+    private struct Disk {
+        let kind: PoolVolume.Kind
+        let capacity: Int64
+        var stored: Int64 = 0
+        /// Legacy: sizes of the volumes made on it.
+        var reserved: Int64 = 0
+        /// What placing counts on: proposals of all members put here.
+        var planned: Int64 = 0
+        var used: Int64 { kind == .legacy ? reserved : stored }
+    }
+    /// A legacy replica volume with its recovery point volume; colocated datasources share one.
+    private struct Allocation {
+        let disk: Int
+        var replicaSize: Int64
+        var pointSize: Int64
+        var replicaUsed: Int64 = 0
+        var pointUsed: Int64 = 0
+        var grown = SimTime(nanoseconds: .min / 2)
+    }
+
+    private var disks: [Disk]
+    private var allocations: [Allocation] = []
+    /// Allocation of each datasource, by its owner's number; -1 on modern volumes.
+    private var allocationOf: [Int32] = []
+    private let tuning: Tuning
+
+    init(world: World, tuning: Tuning) {
+        disks = world.poolVolumes.map { Disk(kind: $0.kind, capacity: $0.capacity.count) }
+        self.tuning = tuning
+    }
+
+    func used(of volume: Int) -> Int64 { disks[volume].used }
+    func free(of volume: Int) -> Int64 { disks[volume].capacity - disks[volume].used }
+    func stored(of volume: Int) -> Int64 { disks[volume].stored }
+    func share(of volume: Int) -> Double {
+        disks[volume].capacity == 0 ? 1 : Double(disks[volume].used) / Double(disks[volume].capacity)
+    }
+
+    /// Chooses a pool volume for a datasource, the one that is planned least full, and sets legacy volumes aside on it.
+    /// - Parameter shared: the owner whose volumes a colocated datasource joins, or nil.
+    /// - Returns: The volume, or -1 if none has room for a legacy allocation or there is none.
+    /// - Rule: GRP-8
+    mutating func place(
+        owner: Int, size: Bytes, retentionDays: Int, growth: Int64, among volumes: [Ref<PoolVolume>], sharing shared: Int?
+    ) -> Int {
+        while allocationOf.count <= owner { allocationOf.append(-1) }
+        let replica = size.scaled(by: tuning.legacyReplicaFactor).count
+        let points =
+            size.scaled(by: tuning.legacyPointShare).count * Int64(retentionDays) + tuning.legacyPointMinimum.count
+        if let shared, allocationOf[shared] >= 0 {
+            let a = Int(allocationOf[shared])
+            guard free(of: allocations[a].disk) >= replica + points else { return -1 }
+            allocations[a].replicaSize += replica
+            allocations[a].pointSize += points
+            disks[allocations[a].disk].reserved += replica + points
+            allocationOf[owner] = Int32(a)
+            return allocations[a].disk
+        }
+        var best = -1
+        for volume in volumes.map({ Int($0.index) }) {
+            if disks[volume].kind == .legacy, free(of: volume) < replica + points { continue }
+            if best < 0 || fullness(volume) < fullness(best) { best = volume }
+        }
+        guard best >= 0 else { return -1 }
+        disks[best].planned += disks[best].kind == .legacy ? replica + points : size.count + growth
+        guard disks[best].kind == .legacy else { return best }
+        disks[best].reserved += replica + points
+        allocationOf[owner] = Int32(allocations.count)
+        allocations.append(Allocation(disk: best, replicaSize: replica, pointSize: points))
+        return best
+    }
+
+    private func fullness(_ volume: Int) -> Double {
+        disks[volume].capacity == 0 ? .infinity : Double(disks[volume].planned) / Double(disks[volume].capacity)
+    }
+
+    /// Takes room for `replica` more bytes of replica and `points` more bytes of old versions.
+    /// - Returns: 0, or the DPM error: 33511 on a full modern volume, 58 and 214 on legacy ones. Then nothing is taken.
+    mutating func take(owner: Int, replica: Int64, points: Int64, volume: Int, autoGrow: Bool, at now: SimTime) -> Int32 {
+        let need = replica + points
+        guard disks[volume].kind == .legacy else {
+            guard free(of: volume) >= need else { return 33511 }
+            disks[volume].stored += need
+            return 0
+        }
+        let a = Int(allocationOf[owner])
+        while allocations[a].replicaUsed + replica > allocations[a].replicaSize {
+            guard grow(a, \.replicaSize, autoGrow: autoGrow, at: now) else { return 58 }
+        }
+        while allocations[a].pointUsed + points > allocations[a].pointSize {
+            guard grow(a, \.pointSize, autoGrow: autoGrow, at: now) else { return 214 }
+        }
+        allocations[a].replicaUsed += replica
+        allocations[a].pointUsed += points
+        disks[volume].stored += need
+        return 0
+    }
+
+    /// Auto-grow: the larger of a minimum and a share, if the pool has it and the last growth is long enough ago.
+    private mutating func grow(
+        _ a: Int, _ size: WritableKeyPath<Allocation, Int64>, autoGrow: Bool, at now: SimTime
+    ) -> Bool {
+        guard autoGrow, now - allocations[a].grown >= tuning.autoGrowQuiet || now == allocations[a].grown else { return false }
+        let disk = allocations[a].disk
+        let share = Bytes(allocations[a][keyPath: size]).scaled(by: tuning.autoGrowShare).count
+        let step = max(tuning.autoGrowMinimum.count, share)
+        guard step > 0, free(of: disk) >= step else { return false }
+        allocations[a][keyPath: size] += step
+        allocations[a].grown = now
+        disks[disk].reserved += step
+        return true
+    }
+
+    /// Gives back what pruned points held; on legacy storage it stays inside the recovery point volume.
+    mutating func give(owner: Int, points: Int64, volume: Int) {
+        disks[volume].stored -= points
+        guard disks[volume].kind == .legacy else { return }
+        allocations[Int(allocationOf[owner])].pointUsed -= points
+    }
+}
