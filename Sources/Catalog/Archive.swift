@@ -16,7 +16,9 @@ public final class Archive {
     ///
     /// An older archive at this path is replaced once the new one is complete on disk; anything else there is left alone.
     /// - Throws: `ArchiveFault`; then nothing new is left behind.
-    public init(path: String, setting: Setting, version: String = "", arguments: [String] = [], settingText: String = "")
+    public init(
+        path: String, setting: Setting, version: String = "", arguments: [String] = [], settingText: String = ""
+    )
         throws
     {
         self.path = path

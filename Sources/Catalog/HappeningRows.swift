@@ -19,11 +19,13 @@ enum HappeningRows {
             try missed.add([point.machine, point.due.nanoseconds, point.error, point.cause])
         }
         let incidents = try RowWriter(
-            db, into: "incident(title, object, at_ns, ended_ns, machines, broken_jobs, checks, checked_bytes)", columns: 8
+            db, into: "incident(title, object, at_ns, ended_ns, machines, broken_jobs, checks, checked_bytes)",
+            columns: 8
         )
         for incident in batch.incidents {
             try incidents.add([
-                incident.title, incident.object, incident.at.nanoseconds, incident.ended?.nanoseconds, incident.machines,
+                incident.title, incident.object, incident.at.nanoseconds, incident.ended?.nanoseconds,
+                incident.machines,
                 incident.brokenJobs, incident.checks, incident.checkedBytes.count,
             ])
         }
@@ -40,7 +42,8 @@ enum HappeningRows {
         for job in jobs {
             try rows.add([
                 job.id, job.kind.title, job.status.title, job.error, place(job.machine), place(job.group),
-                place(job.server), Int(job.attempt), job.due.nanoseconds, job.started.reached, job.transferStarted.reached,
+                place(job.server), Int(job.attempt), job.due.nanoseconds, job.started.reached,
+                job.transferStarted.reached,
                 job.transferEnded.reached, job.ended.reached, job.changed.count, job.sent.count, job.stored.count,
                 job.downtime.nanoseconds,
             ])

@@ -40,7 +40,8 @@ enum InputRows {
         let servers = try RowWriter(db, into: "server(id, name, domain, site, version, nic_rate)", columns: 6)
         for (id, server) in world.servers.enumerated() {
             try servers.add([
-                id, server.name, world.domains[server.domain].name, world.sites[server.site].name, server.version.rawValue,
+                id, server.name, world.domains[server.domain].name, world.sites[server.site].name,
+                server.version.rawValue,
                 server.nic.bytesPerSecond,
             ])
         }
@@ -52,7 +53,8 @@ enum InputRows {
                 volume.readRate.bytesPerSecond, volume.writeRate.bytesPerSecond,
             ])
         }
-        let libraries = try RowWriter(db, into: "library(id, name, server_id, slots, robots, is_standalone)", columns: 6)
+        let libraries = try RowWriter(
+            db, into: "library(id, name, server_id, slots, robots, is_standalone)", columns: 6)
         for (id, library) in world.libraries.enumerated() {
             try libraries.add([
                 id, library.name, library.server.index, library.slots, library.robots, library.isStandalone,

@@ -34,7 +34,8 @@ enum OutcomeRows {
     private static func writeKept(_ outcome: RunOutcome, to db: Database) throws {
         let replicas = try RowWriter(
             db,
-            into: "replica(machine_id, group_id, volume_id, state, replica_bytes, point_bytes, point_count)", columns: 7)
+            into: "replica(machine_id, group_id, volume_id, state, replica_bytes, point_bytes, point_count)", columns: 7
+        )
         for replica in outcome.replicas {
             try replicas.add([
                 replica.machine, replica.group, replica.volume, replica.state.title, replica.replica.count,
@@ -46,7 +47,8 @@ enum OutcomeRows {
             try points.add([point.machine, point.at.nanoseconds, "\(point.consistency)", point.unique.count])
         }
         let cartridges = try RowWriter(
-            db, into: "cartridge(barcode, library_id, state, written, capacity, sets, last_expiry_ns, mounts)", columns: 8)
+            db, into: "cartridge(barcode, library_id, state, written, capacity, sets, last_expiry_ns, mounts)",
+            columns: 8)
         for tape in outcome.cartridges {
             try cartridges.add([
                 tape.barcode, tape.library, tape.state.title, tape.written.count, tape.capacity.count, tape.sets,

@@ -1,6 +1,8 @@
 /// One online backup or secondary synchronization: a recovery point's changes go to another place. Decides; performs nothing.
 public struct CopyJob: Hashable, Sendable {
-    public enum State: UInt8, CaseIterable, Sendable { case queued, transferring, committing, completed, failed, cancelled }
+    public enum State: UInt8, CaseIterable, Sendable {
+        case queued, transferring, committing, completed, failed, cancelled
+    }
     public enum Input: UInt8, CaseIterable, Sendable { case admitted, moved, committed, broke, cancelled }
     public enum Act: UInt8, CaseIterable, Sendable { case transfer, commit, end }
 
@@ -15,8 +17,10 @@ public struct CopyJob: Hashable, Sendable {
         case (.transferring, .moved): return enter(.committing, .commit)
         case (.committing, .committed): return enter(.completed, .end)
         case (.queued, .broke), (.transferring, .broke), (.committing, .broke): return enter(.failed, .end)
-        case (.queued, .cancelled), (.transferring, .cancelled), (.committing, .cancelled): return enter(.cancelled, .end)
-        case (.queued, _), (.transferring, _), (.committing, _), (.completed, _), (.failed, _), (.cancelled, _): return nil
+        case (.queued, .cancelled), (.transferring, .cancelled), (.committing, .cancelled):
+            return enter(.cancelled, .end)
+        case (.queued, _), (.transferring, _), (.committing, _), (.completed, _), (.failed, _), (.cancelled, _):
+            return nil
         }
     }
 

@@ -15,7 +15,8 @@ public struct RerunPolicy: Hashable, Sendable {
     /// Errors that may be gone an hour later: peers away, VSS busy, machine moving, space that grows.
     public static func isTransient(_ error: Int32) -> Bool {
         switch error {
-        case 41, 42, 43, 58, 60, 65, 214, 910, 30111, 30112, 30115, 30155, 30159, 30169, 30221, 32612, 32620, 33400, 33401, 33511,
+        case 41, 42, 43, 58, 60, 65, 214, 910, 30111, 30112, 30115, 30155, 30159, 30169, 30221, 32612, 32620, 33400,
+            33401, 33511,
             33515:
             true
         default: false

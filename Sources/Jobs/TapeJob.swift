@@ -1,7 +1,8 @@
 /// One stream of a tape backup: one drive, datasource after datasource, cartridge after cartridge. Decides; performs nothing.
 public struct TapeJob: Hashable, Sendable {
     public enum State: UInt8, CaseIterable, Sendable {
-        case queued, choosing, mounting, loading, positioning, streaming, rewinding, unloading, completed, failed, cancelled
+        case queued, choosing, mounting, loading, positioning, streaming, rewinding, unloading, completed, failed,
+            cancelled
     }
 
     public enum Input: UInt8, CaseIterable, Sendable {
@@ -51,7 +52,8 @@ public struct TapeJob: Hashable, Sendable {
             }
         case (.queued, .broke), (.choosing, .broke): return enter(.failed, .end)
         case (.queued, .cancelled), (.choosing, .cancelled): return enter(.cancelled, .end)
-        case (.mounting, .broke), (.loading, .broke), (.positioning, .broke), (.streaming, .broke), (.rewinding, .broke),
+        case (.mounting, .broke), (.loading, .broke), (.positioning, .broke), (.streaming, .broke),
+            (.rewinding, .broke),
             (.unloading, .broke):
             // The cartridge is somewhere on its way: it has to go home before the drive is given up.
             ending = .broken

@@ -26,9 +26,22 @@ struct MachineState {
     /// The incident that made the replica inconsistent, or -1.
     var incident: Int32 = -1
     var lastPoint = SimTime.never
+    /// Why backups fail since it moved where DPM cannot follow (LIV-3, LIV-4); 0 if nothing speaks against them.
+    var moveError: Int32 = 0
+    /// How long its replica was inconsistent in all, and since when it is; that time does not count as age of its points.
+    var inconsistentFor = SimDuration.zero
+    var inconsistentSince = SimTime.never
     /// What the snapshot will be: decided once, since the configuration does not change.
     var mode: BackupMode
     var consistency: Consistency
+}
+
+extension [MachineState] {
+    /// The state of the machine a reference names.
+    subscript(machine: Ref<Machine>) -> MachineState {
+        get { self[Int(machine.index)] }
+        _modify { yield &self[Int(machine.index)] }
+    }
 }
 
 /// A disk job under way: the pure machine, its record, and what it holds.

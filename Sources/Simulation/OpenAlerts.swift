@@ -1,3 +1,5 @@
+import Jobs
+import Kernel
 import Protection
 import Units
 
@@ -40,18 +42,19 @@ extension RunState {
     mutating func raise(_ id: Int32, _ subject: AlertSubject, _ index: Int, error: Int32 = 0) {
         let key = OpenAlerts.Key(id: id, subject: subject, index: Int32(index))
         guard !alerts.isOpen(key) else { return }
-        let kind = AlertKind.of(id)
+        guard let kind = AlertKind(rawValue: id) else { preconditionFailure("no alert \(id)") }
         let cause = error == 0 ? kind.title : "\(kind.title) (\(error): \(FailureText.of(error)))"
         alerts.open(
             key,
-            AlertRecord(id: id, severity: kind.severity, object: name(of: subject, index), cause: cause, raised: agenda.now))
+            AlertRecord(
+                id: id, severity: kind.severity, object: name(of: subject, index), cause: cause, raised: agenda.now))
     }
 
     /// Most alerts clear themselves when their cause goes (dpm-facts 1.5).
     mutating func resolve(_ id: Int32, _ subject: AlertSubject, _ index: Int) {
         guard var record = alerts.close(OpenAlerts.Key(id: id, subject: subject, index: Int32(index))) else { return }
         record.resolved = agenda.now
-        note(record)
+        ledger.note(record)
     }
 
     func name(of subject: AlertSubject, _ index: Int) -> String {

@@ -7,24 +7,27 @@ extension RunState {
     /// Sets everything in motion: who is protected, where replicas go, what is due when.
     mutating func begin() {
         refusals = world.refusals()
+        let memberRefusals = world.memberRefusals()
         for (g, group) in world.groups.enumerated() {
             let isSecondary = world.servers[group.server].primary != nil
             for (place, member) in group.members.enumerated() {
                 let m = Int(member.index)
-                guard world.memberRefusal(member, in: Ref(g)) == nil else { continue }
-                let volume = pool.place(member, of: Ref(g), world: world, tuning: tuning)
-                if isSecondary || group.disk == nil {
-                    guard isSecondary else { continue }
-                    copies.append(CopyState(.secondary, group: Ref(g), machine: member, poolVolume: volume))
+                guard memberRefusals[g][place] == nil, let disk = group.disk else { continue }
+                if isSecondary {
+                    let volume = placeReplica(owner: machines.count + copies.count, of: m, group: g, disk: disk)
+                    if volume >= 0 {
+                        copies.append(CopyState(.secondary, group: Ref(g), machine: member, poolVolume: volume))
+                    }
                     continue
                 }
                 guard machines[m].group == nil else { continue }
+                let volume = placeReplica(owner: m, of: m, group: g, disk: disk)
                 guard volume >= 0 else {
                     refuse(m, group: g, id: 33510, cause: "no pool volume has room for its replica")
                     continue
                 }
                 machines[m].group = Ref(g)
-                machines[m].poolVolume = volume
+                machines[m].poolVolume = Int32(volume)
                 if group.online != nil {
                     copies.append(CopyState(.online, group: Ref(g), machine: member, poolVolume: -1))
                 }
@@ -35,6 +38,20 @@ extension RunState {
         scheduleNightly()
         scheduleScript()
         sample()
+    }
+
+    /// GRP-8: the volumes the group names, else any of its server's pool; colocated members share the first one's volumes.
+    private mutating func placeReplica(owner: Int, of m: Int, group g: Int, disk: DiskGoal) -> Int {
+        let group = world.groups[g]
+        let candidates = group.volumes.isEmpty ? poolOf[Int(group.server.index)] : group.volumes
+        let machine = world.machines[m]
+        let perDay = plane.changes(Ref(m), since: .start, until: .start + .days(1)).stored.count
+        let shared = group.isColocated ? colocatedOwner[g] : nil
+        let volume = pool.place(
+            owner: owner, size: machine.usedSize, retentionDays: disk.retentionDays,
+            growth: perDay * Int64(disk.retentionDays), among: candidates, sharing: shared)
+        if volume >= 0, colocatedOwner[g] == nil { colocatedOwner[g] = owner }
+        return volume
     }
 
     private mutating func refuse(_ m: Int, group g: Int, id: Int, cause: String) {
@@ -72,7 +89,8 @@ extension RunState {
             agenda.schedule(Event(.windowEnd, g), at: window.nextEnd(after: .start, clock: clock), rank: .release)
         }
         if let check = group.scheduledCheck {
-            agenda.schedule(Event(.scheduledCheck, g), at: check.nextStart(after: SimTime(nanoseconds: -1), clock: clock))
+            agenda.schedule(
+                Event(.scheduledCheck, g), at: check.nextStart(after: SimTime(nanoseconds: -1), clock: clock))
         }
         for (goal, tapeGoal) in group.tapeGoals.enumerated() where group.tape != nil {
             agenda.schedule(Event(.tapeDue, g, detail: goal), at: tapeGoal.next(after: .start, clock: clock))
@@ -86,7 +104,9 @@ extension RunState {
     private mutating func scheduleNightly() {
         agenda.schedule(Event(.pruning, 0), at: .start + tuning.pruningTime)
         agenda.schedule(Event(.sample, 0), at: .start + .hours(6), rank: .report)
-        for s in world.servers.indices { agenda.schedule(Event(.summaryStart, s), at: .start + .days(1) + tuning.summaryTime) }
+        for s in world.servers.indices {
+            agenda.schedule(Event(.summaryStart, s), at: .start + .days(1) + tuning.summaryTime)
+        }
         for (l, library) in world.libraries.enumerated() where !library.isStandalone {
             agenda.schedule(Event(.inventory, l), at: .start + tuning.inventoryTime)
         }

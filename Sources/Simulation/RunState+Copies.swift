@@ -148,9 +148,10 @@ extension RunState {
         var chain = PointChain()
         swap(&chain, &copies[c].chain)
         let outcome = store(
-            &chain, volume: Int(copy.poolVolume), group: copy.group, replica: used, stored: copy.facts.stored.count)
+            &chain, owner: machines.count + c, volume: Int(copy.poolVolume), group: copy.group, replica: used,
+            stored: copy.facts.stored.count)
         if outcome.error == 0 {
-            chain.addPoint(at: copy.target, consistency: machines[copy.machine].consistency)
+            chain.addPoint(at: copy.target, consistency: machines[copy.machine].consistency, inconsistentBefore: .zero)
             books.points += 1
             copies[c].record!.stored = Bytes(outcome.allocated)
         }
@@ -196,7 +197,9 @@ extension RunState {
         let days = copy.kind == .online ? Int(group.online!.retention.approximateDays) : group.disk!.retentionDays
         var chain = PointChain()
         swap(&chain, &copies[c].chain)
-        pruneChain(&chain, retentionDays: days, volume: Int(copy.poolVolume), group: copy.group)
+        pruneChain(
+            &chain, retentionDays: days, inconsistentFor: .zero, owner: machines.count + c, volume: Int(copy.poolVolume)
+        )
         swap(&chain, &copies[c].chain)
     }
 }

@@ -15,19 +15,24 @@ extension RunState {
                 jobDue(Int(member.index), purpose: .expressFull, attempt: 0, due: at)
             } else {
                 agenda.schedule(
-                    Event(.jobDue, Int(member.index), detail: Int(DiskJob.Purpose.expressFull.rawValue), argument: at.nanoseconds),
+                    Event(
+                        .jobDue, Int(member.index), detail: Int(DiskJob.Purpose.expressFull.rawValue),
+                        argument: at.nanoseconds),
                     at: at)
             }
             at = at + group.stagger
         }
-        if let next = group.disk?.nextDue(after: agenda.now, clock: clock) { agenda.schedule(Event(.groupDue, g), at: next) }
+        if let next = group.disk?.nextDue(after: agenda.now, clock: clock) {
+            agenda.schedule(Event(.groupDue, g), at: next)
+        }
     }
 
     mutating func jobDue(_ m: Int, purpose: DiskJob.Purpose, attempt: Int, due: SimTime) {
         guard let g = machines[m].group else { return }
         let group = world.groups[g]
         var record = JobRecord(
-            id: nextJobID, kind: JobKind(purpose), machine: Int32(m), group: g.index, server: group.server.index, due: due)
+            id: nextJobID, kind: JobKind(purpose), machine: Int32(m), group: g.index, server: group.server.index,
+            due: due)
         nextJobID += 1
         record.attempt = UInt8(attempt)
         if let (error, cause) = obstacle(to: purpose, of: m, group: group) {
@@ -36,7 +41,9 @@ extension RunState {
             record.ended = agenda.now
             note(record)
             if purpose == .expressFull { missed(m, due: due, error: error, cause: cause) }
-            if purpose == .consistencyCheck, machines[m].replica == .inconsistent { scheduleCheck(m, after: tuning.autoRerunDelay) }
+            if purpose == .consistencyCheck, machines[m].replica == .inconsistent {
+                scheduleCheck(m, after: tuning.autoRerunDelay)
+            }
             return
         }
         let job = ActiveJob(
@@ -59,14 +66,13 @@ extension RunState {
         let state = machines[m]
         if !serverUp[Int(group.server.index)] { return (976, "the DPM server was down") }
         if state.job >= 0 {
-            let running = jobs[Int(state.job)]!.steps.purpose
-            return running == .expressFull
-                ? (30125, "the backup before was still running") : (97, "a consistency check was running")
+            let error = jobs[Int(state.job)]!.record.kind.busyError
+            return (error, FailureText.of(error))
         }
         if state.poolVolume >= 0, !poolVolumeUp[Int(state.poolVolume)] { return (31208, "its pool volume was missing") }
         switch purpose {
         case .expressFull:
-            if let refusal = state.replica.backupRefusal { return (Int32(refusal.id), refusal.cause) }
+            if let refusal = state.replica.backupRefusal { return (refusal.id, refusal.cause) }
             if let window = group.backupWindow, !window.contains(agenda.now, clock: clock) {
                 return (33440, "it was due outside the backup window")
             }
@@ -115,12 +121,6 @@ extension RunState {
         jobs[j]!.holdsClaim = true
         jobs[j]!.waitsFor = .none
         advanceJob(j, .claimed)
-    }
-
-    /// PRE-10: the software provider lets one node at a time claim a CSV.
-    private func needsClaim(_ volume: Ref<Volume>) -> Bool {
-        if case .csv = world.volumes[volume].kind { return world.volumes[volume].vssProvider == .software }
-        return false
     }
 
     private mutating func releaseHolds(_ j: Int) {
@@ -172,12 +172,13 @@ extension RunState {
 
     private mutating func step(_ j: Int, _ input: DiskJob.Input, after delay: SimDuration) {
         agenda.schedule(
-            Event(.jobStep, j, detail: Int(input.rawValue), argument: Int64(jobs[j]!.record.id)), at: agenda.now + delay)
+            Event(.jobStep, j, detail: Int(input.rawValue), argument: Int64(jobs[j]!.record.id)), at: agenda.now + delay
+        )
     }
 
     private mutating func claim(_ j: Int) {
         let volume = jobs[j]!.volume
-        guard needsClaim(volume) else { return advanceJob(j, .claimed) }
+        guard claims[Int(volume.index)].capacity < .max else { return advanceJob(j, .claimed) }
         jobs[j]!.waitsFor = .claim
         jobs[j]!.waitingSince = agenda.now
         if claims[Int(volume.index)].request(Int64(j)) { claimGranted(j) }
@@ -188,17 +189,19 @@ extension RunState {
         let m = Int(job.machine.index)
         let h = Int(job.host.index)
         let v = Int(job.volume.index)
-        if !hostUp[h] || topology.way(from: world.hosts[job.host].site, to: world.servers[Int(job.record.server)].site) == nil
+        if !hostUp[h]
+            || topology.way(from: world.hosts[job.host].site, to: world.servers[Int(job.record.server)].site) == nil
             || !linksUp(from: world.hosts[job.host].site, to: world.servers[Int(job.record.server)].site)
         {
             raise(3122, .host, h)
             return breakJob(j, error: 41)
         }
+        if machines[m].moveError != 0 { return breakJob(j, error: machines[m].moveError) }
         if let refusal = world.backupObstacle(for: job.machine, on: job.host) {
             return breakJob(j, error: Int32(refusal.id))
         }
         // PRE-8: the differencing disk takes what the guest writes while the backup runs.
-        let need = world.differencingSpace(for: job.machine, window: .hours(8))
+        let need = world.machines[job.machine].differencingSpace(over: snapshotWindow(of: job))
         if volumeFull[v] || need.count > volumeRoom[v] { return breakJob(j, error: 30115) }
         volumeRoom[v] -= need.count
         jobs[j]!.differencing = need
@@ -210,6 +213,11 @@ extension RunState {
         step(j, .snapshotTaken, after: delay)
     }
 
+    /// How long the snapshot may have to live: the group's backup window.
+    private func snapshotWindow(of job: ActiveJob) -> SimDuration {
+        world.groups[Int(job.record.group)].backupWindow?.duration ?? .hours(8)
+    }
+
     private mutating func transfer(_ j: Int) {
         let job = jobs[j]!
         let m = Int(job.machine.index)
@@ -217,7 +225,8 @@ extension RunState {
         jobs[j]!.record.transferStarted = agenda.now
         switch job.steps.purpose {
         case .replicaCreation: jobs[j]!.facts = plane.full(job.machine, at: at)
-        case .expressFull, .secondary: jobs[j]!.facts = plane.changes(job.machine, since: machines[m].synchronized, until: at)
+        case .expressFull, .secondary:
+            jobs[j]!.facts = plane.changes(job.machine, since: machines[m].synchronized, until: at)
         case .consistencyCheck:
             let since = machines[m].synchronized == .never ? SimTime.start : machines[m].synchronized
             jobs[j]!.facts =
@@ -295,7 +304,9 @@ extension RunState {
     /// PRC-3: the point is the replica as of the snapshot.
     private mutating func pointMade(_ j: Int) {
         let machine = jobs[j]!.machine
-        machines[machine].chain.addPoint(at: jobs[j]!.snapshotAt, consistency: machines[machine].consistency)
+        machines[machine].chain.addPoint(
+            at: jobs[j]!.snapshotAt, consistency: machines[machine].consistency,
+            inconsistentBefore: machines[machine].inconsistentFor)
         machines[machine].lastPoint = jobs[j]!.snapshotAt
         books.points += 1
     }
@@ -387,6 +398,10 @@ extension RunState {
             for id: Int32 in [3105, 3118, 3119] { resolve(id, .machine, m) }
         case .consistencyCheck:
             machines[m].replica = .ok
+            if machines[m].inconsistentSince != .never {
+                machines[m].inconsistentFor += agenda.now - machines[m].inconsistentSince
+                machines[m].inconsistentSince = .never
+            }
             resolve(3104, .machine, m)
             resolve(3106, .machine, m)
             let incident = machines[m].incident
@@ -414,7 +429,8 @@ extension RunState {
                 let delay = policy.delay(afterAttempt: Int(record.attempt), error: record.error)
             {
                 let detail = Int(purpose.rawValue) | (Int(record.attempt) + 1) << 8
-                agenda.schedule(Event(.jobDue, m, detail: detail, argument: record.due.nanoseconds), at: agenda.now + delay)
+                agenda.schedule(
+                    Event(.jobDue, m, detail: detail, argument: record.due.nanoseconds), at: agenda.now + delay)
             } else {
                 missed(m, due: record.due, error: record.error, cause: FailureText.of(record.error))
             }
@@ -428,8 +444,10 @@ extension RunState {
 
     /// The replica no longer equals its machine at any moment: only a check mends it (PRC-6, GRP-10).
     mutating func becomesInconsistent(_ m: Int, error: Int32, delay: SimDuration) {
-        guard machines[m].group != nil, machines[m].replica != .inconsistent, machines[m].replica != .creationPending else { return }
+        guard machines[m].group != nil, machines[m].replica != .inconsistent, machines[m].replica != .creationPending
+        else { return }
         machines[m].replica = .inconsistent
+        machines[m].inconsistentSince = agenda.now
         raise(3106, .machine, m, error: error)
         if world.groups[machines[m].group!].automaticChecks { scheduleCheck(m, after: delay) }
     }
@@ -445,7 +463,8 @@ extension RunState {
 
     mutating func scheduledCheck(_ g: Int) {
         let group = world.groups[g]
-        for member in group.members where machines[member].group == Ref(g) && machines[member].replica == .inconsistent
+        for member in group.members
+        where machines[member].group == Ref(g) && machines[member].replica == .inconsistent
             && machines[member].job < 0
         {
             jobDue(Int(member.index), purpose: .consistencyCheck, attempt: 0, due: agenda.now)
@@ -460,7 +479,8 @@ extension RunState {
             let j = machines[member].job
             if j >= 0, let job = jobs[Int(j)], job.steps.purpose == .expressFull { cancelJob(Int(j), error: 33440) }
         }
-        agenda.schedule(Event(.windowEnd, g), at: group.backupWindow!.nextEnd(after: agenda.now, clock: clock), rank: .release)
+        agenda.schedule(
+            Event(.windowEnd, g), at: group.backupWindow!.nextEnd(after: agenda.now, clock: clock), rank: .release)
     }
 }
 

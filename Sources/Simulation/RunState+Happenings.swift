@@ -69,12 +69,14 @@ extension RunState {
             breakStreams(error: 910, incident: i) { state, stream in
                 state.world.libraries[stream.library].server == server
             }
-        case .driveFailure(let drive): driveFailed(drive, incident: incident("Drive failure", world.drives[drive].name, line: n))
+        case .driveFailure(let drive):
+            driveFailed(drive, incident: incident("Drive failure", world.drives[drive].name, line: n))
         case .robotJam(let library):
             _ = incident("Robot jam", world.libraries[library].name, line: n)
-            tape.robots[Int(library.index)].setCapacity(0)
+            _ = tape.robots[Int(library.index)].setCapacity(0)
             raise(3301, .library, Int(library.index))
-        case .poolVolumeOutage(let volume): volumeLost(volume, incident: incident("Pool volume missing", world.poolVolumes[volume].name, line: n))
+        case .poolVolumeOutage(let volume):
+            volumeLost(volume, incident: incident("Pool volume missing", world.poolVolumes[volume].name, line: n))
         case .volumeFull(let volume):
             _ = incident("Volume full", world.volumes[volume].name, line: n)
             volumeFull[Int(volume.index)] = true
@@ -132,7 +134,7 @@ extension RunState {
     /// What an event does to change tracking, and the check that follows where it is lost.
     private mutating func lose(_ m: Int, _ event: TrackingEvent, incident i: Int) {
         let consequence = world.consequence(of: event, for: Ref(m), on: machines[m].host)
-        guard consequence.lost else { return }
+        guard consequence.check != .none else { return }
         machines[m].checkKind = consequence.check
         if machines[m].replica == .ok {
             machines[m].incident = Int32(i)
@@ -182,7 +184,8 @@ extension RunState {
 
     /// PRE-12: a restart of a node whose CSV is BitLocker-encrypted.
     private mutating func restartBitLocker(_ host: Ref<Host>, incident i: Int) {
-        for m in machines.indices where world.machines[m].host == host && world.volumes[machines[m].volume].isBitLockered {
+        for m in machines.indices
+        where world.machines[m].host == host && world.restartEvent(for: Ref(m)) == .bitLockerRestart {
             lose(m, .bitLockerRestart, incident: i)
         }
     }
@@ -238,6 +241,11 @@ extension RunState {
         }
         let sameCluster = world.hosts[from].cluster != nil && world.hosts[from].cluster == world.hosts[host].cluster
         relocate(m, to: host)
+        if let g = machines[m].group {
+            let notice = world.moveNotice(of: machine, from: from, to: host, by: world.groups[g].server)
+            if case .unnoticed(let refusal) = notice { machines[m].moveError = Int32(refusal.id) }
+        }
+        if host == world.machines[m].host { machines[m].moveError = 0 }
         var record = JobRecord(
             id: nextJobID, kind: .migration, machine: machine.index, group: machines[m].group?.index ?? -1, server: -1,
             due: agenda.now)

@@ -1,4 +1,7 @@
+import Jobs
+import Kernel
 import Protection
+import Units
 
 extension RunState {
     /// What must hold after every event; stops the program where it does not.
@@ -24,18 +27,22 @@ extension RunState {
             kept += cartridge.written.count
             precondition(
                 cartridge.written.count + cartridge.room.count + tuning.tapeEarlyWarning.count
-                    == LTOFacts.facts(for: cartridge.generation).capacity.count,
+                    == LTOFacts.of(cartridge.generation).capacity.count,
                 "cartridge \(world.cartridges[c].barcode): written and room do not add up to its capacity")
         }
-        precondition(kept == books.tapeWritten - books.tapeErased, "cartridges hold \(kept) bytes, the books say otherwise")
+        precondition(
+            kept == books.tapeWritten - books.tapeErased, "cartridges hold \(kept) bytes, the books say otherwise")
         var inDrive: Set<Int32> = []
         for stream in tape.streams {
             guard let stream, stream.cartridge >= 0 else { continue }
             precondition(inDrive.insert(stream.cartridge).inserted, "a cartridge is in two drives")
         }
         for (h, slots) in hostSlots.enumerated() {
-            let holders = jobs.reduce(0) { $0 + ($1.map { $0.holdsHostSlot && Int($0.host.index) == h } == true ? 1 : 0) }
-            precondition(slots.inUse == holders, "host \(world.hosts[h].name): \(slots.inUse) slots in use, \(holders) held")
+            let holders = jobs.reduce(0) {
+                $0 + ($1.map { $0.holdsHostSlot && Int($0.host.index) == h } == true ? 1 : 0)
+            }
+            precondition(
+                slots.inUse == holders, "host \(world.hosts[h].name): \(slots.inUse) slots in use, \(holders) held")
         }
         precondition(fluid.activeCount <= jobs.count + copies.count + tape.streams.count, "transfers without owners")
     }

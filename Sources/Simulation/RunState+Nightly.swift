@@ -1,3 +1,4 @@
+import Jobs
 import Kernel
 import Protection
 import Units
@@ -12,7 +13,9 @@ extension RunState {
             else { continue }
             var chain = PointChain()
             swap(&chain, &machines[m].chain)
-            pruneChain(&chain, retentionDays: disk.retentionDays, volume: Int(machines[m].poolVolume), group: g)
+            pruneChain(
+                &chain, retentionDays: disk.retentionDays, inconsistentFor: machines[m].inconsistentFor, owner: m,
+                volume: Int(machines[m].poolVolume))
             swap(&chain, &machines[m].chain)
         }
         for c in copies.indices { pruneCopy(c) }
@@ -26,14 +29,14 @@ extension RunState {
         guard serverUp[s] else { return }
         summaryRunning[s] = true
         setServerRate(s)
-        var protected: Int64 = 0
+        var protected = 0
         for state in machines {
             if let g = state.group, Int(world.groups[g].server.index) == s { protected += 1 }
         }
         var record = JobRecord(
             id: nextJobID, kind: .summary, machine: -1, group: -1, server: Int32(s), due: agenda.now)
         nextJobID += 1
-        let span = tuning.summaryPerMachine * protected
+        let span = SummaryManager.duration(machines: protected, tuning)
         record.started = agenda.now
         record.ended = agenda.now + span
         record.status = .completed
@@ -56,7 +59,8 @@ extension RunState {
 
     mutating func inventory(library l: Int) {
         var record = JobRecord(
-            id: nextJobID, kind: .inventory, machine: -1, group: -1, server: world.libraries[l].server.index, due: agenda.now)
+            id: nextJobID, kind: .inventory, machine: -1, group: -1, server: world.libraries[l].server.index,
+            due: agenda.now)
         nextJobID += 1
         record.started = agenda.now
         record.ended = agenda.now + tuning.inventoryPerSlot * Int64(world.libraries[l].slots)

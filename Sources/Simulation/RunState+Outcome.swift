@@ -1,3 +1,4 @@
+import Jobs
 import Kernel
 import Protection
 import Units
@@ -19,8 +20,9 @@ extension RunState {
         for record in incidents { ledger.note(record) }
         let open = openJobs()
         var outcome = RunOutcome(
-            end: end(at: horizon), finishedAt: horizon, eventCount: agenda.processedCount, transferCount: books.transfers,
-            traceHash: trace.description)
+            end: end(at: horizon), finishedAt: horizon, eventCount: agenda.processedCount,
+            transferCount: books.transfers,
+            traceHash: trace.hex)
         outcome.resources = resources(until: horizon)
         for m in machines.indices {
             let state = machines[m]
@@ -39,9 +41,10 @@ extension RunState {
         for (c, cartridge) in tape.cartridges.enumerated() {
             outcome.cartridges.append(
                 CartridgeRecord(
-                    barcode: world.cartridges[c].barcode, library: world.cartridges[c].library.index, state: cartridge.state,
-                    written: cartridge.written, capacity: LTOFacts.facts(for: cartridge.generation).capacity,
-                    sets: tape.sets[c], lastExpiry: cartridge.lastExpiry, mounts: tape.mounts[c]))
+                    barcode: world.cartridges[c].barcode, library: world.cartridges[c].library.index,
+                    state: cartridge.state,
+                    written: cartridge.written, capacity: LTOFacts.of(cartridge.generation).capacity,
+                    sets: cartridge.sets, lastExpiry: cartridge.lastExpiry, mounts: tape.mounts[c]))
         }
         outcome.open = open
         outcome.audit = audit(open: open.count)
@@ -87,13 +90,15 @@ extension RunState {
                 case .none: "nothing"
                 }
             names.append(
-                "\(job.record.kind.title) of \(world.machines[job.machine].name) has waited since \(clock.text(job.waitingSince)) for \(what)")
+                "\(job.record.kind.title) of \(world.machines[job.machine].name) has waited since \(clock.text(job.waitingSince)) for \(what)"
+            )
         }
         for stream in tape.streams {
             guard let stream, stream.waitsForDrive || stream.waitsForRobot, stream.partStarted < limit else { continue }
             let what = stream.waitsForDrive ? "a drive" : "the robot"
             names.append(
-                "Tape backup of group \(world.groups[stream.group].name) has waited since \(clock.text(stream.partStarted)) for \(what) of \(world.libraries[stream.library].name)")
+                "Tape backup of group \(world.groups[stream.group].name) has waited since \(clock.text(stream.partStarted)) for \(what) of \(world.libraries[stream.library].name)"
+            )
         }
         return names.isEmpty ? .horizon : .stuck(names)
     }
@@ -119,11 +124,16 @@ extension RunState {
         }
         func slots(_ name: String, _ kind: ResourceRecord.Kind, _ capacity: Int, _ wait: Double) {
             records.append(
-                ResourceRecord(name: name, kind: kind, capacity: Double(capacity), carried: 0, boundSeconds: wait, hourly: []))
+                ResourceRecord(
+                    name: name, kind: kind, capacity: Double(capacity), carried: 0, boundSeconds: wait, hourly: []))
         }
         for h in world.hosts.indices { slots(world.hosts[h].name, .hostSlots, hostSlots[h].capacity, hostSlotWait[h]) }
-        for v in world.volumes.indices where claimWait[v] > 0 { slots(world.volumes[v].name, .csvClaim, claims[v].capacity, claimWait[v]) }
-        for s in world.servers.indices { slots(world.servers[s].name, .serverSlots, serverSlots[s].capacity, serverSlotWait[s]) }
+        for v in world.volumes.indices where claimWait[v] > 0 {
+            slots(world.volumes[v].name, .csvClaim, claims[v].capacity, claimWait[v])
+        }
+        for s in world.servers.indices {
+            slots(world.servers[s].name, .serverSlots, serverSlots[s].capacity, serverSlotWait[s])
+        }
         for l in world.libraries.indices {
             slots(world.libraries[l].name, .drivePool, tape.driveSlots[l].capacity, tape.driveWait[l])
             slots(world.libraries[l].name, .robot, tape.robots[l].capacity, tape.robotWait[l])
@@ -131,7 +141,7 @@ extension RunState {
         records.append(
             ResourceRecord(
                 name: "single stream", kind: .stream, capacity: Double(tuning.streamRate.bytesPerSecond), carried: 0,
-                boundSeconds: max(0, fluid.capBoundSeconds - tape.driveBound.reduce(0, +)), hourly: []))
+                boundSeconds: max(0, fluid.cappedSeconds - tape.driveBound.reduce(0, +)), hourly: []))
         return records
     }
 
@@ -170,17 +180,35 @@ extension RunState {
         let chains = machines.map(\.chain) + copies.map(\.chain)
         let carried = topology.serverNICs.reduce(0.0) { $0 + fluid.carried($1) }
         let total = books.sent + books.copied + books.copiedToSecondary + moving
-        line("bytes sent by sources = bytes the DPM servers' interfaces carried", total, Int64(carried.rounded()), tolerance: total / 100_000_000 + 4_096)
+        line(
+            "bytes sent by sources = bytes the DPM servers' interfaces carried", total, Int64(carried.rounded()),
+            tolerance: total / 100_000_000 + 4_096)
         line("bytes changed = bytes sent + bytes that did not have to be", books.changed, books.sent + books.spared)
-        line("bytes delivered = applied + refused + thrown away + not yet applied", books.delivered, books.applied + books.thrownAway + unapplied)
-        line("bytes applied = stored anew + overwritten in place + refused by a full pool", books.applied, books.storedNew + books.replacedInPlace + books.refused)
-        line("bytes stored - bytes freed = replicas + recovery points", books.storedNew - books.freed, chains.reduce(0) { $0 + $1.used })
-        let onPool = machines.filter { $0.poolVolume >= 0 }.map(\.chain) + copies.filter { $0.poolVolume >= 0 }.map(\.chain)
-        line("replicas + recovery points on pool volumes = bytes in use on pool volumes", onPool.reduce(0) { $0 + $1.used }, world.poolVolumes.indices.reduce(0) { $0 + pool.stored(of: $1) })
-        line("pool volumes: used + free = size", world.poolVolumes.indices.reduce(0) { $0 + pool.used(of: $1) + pool.free(of: $1) }, world.poolVolumes.reduce(0) { $0 + $1.capacity.count })
-        line("recovery points made - pruned = kept", books.points - books.prunedPoints, chains.reduce(0) { $0 + Int64($1.pointCount) })
+        line(
+            "bytes delivered = applied + refused + thrown away + not yet applied", books.delivered,
+            books.applied + books.thrownAway + unapplied)
+        line(
+            "bytes applied = stored anew + overwritten in place + refused by a full pool", books.applied,
+            books.storedNew + books.replacedInPlace + books.refused)
+        line(
+            "bytes stored - bytes freed = replicas + recovery points", books.storedNew - books.freed,
+            chains.reduce(0) { $0 + $1.used })
+        let onPool =
+            machines.filter { $0.poolVolume >= 0 }.map(\.chain) + copies.filter { $0.poolVolume >= 0 }.map(\.chain)
+        line(
+            "replicas + recovery points on pool volumes = bytes in use on pool volumes",
+            onPool.reduce(0) { $0 + $1.used }, world.poolVolumes.indices.reduce(0) { $0 + pool.stored(of: $1) })
+        line(
+            "pool volumes: used + free = size",
+            world.poolVolumes.indices.reduce(0) { $0 + pool.used(of: $1) + pool.free(of: $1) },
+            world.poolVolumes.reduce(0) { $0 + $1.capacity.count })
+        line(
+            "recovery points made - pruned = kept", books.points - books.prunedPoints,
+            chains.reduce(0) { $0 + Int64($1.pointCount) })
         line("tape: bytes read = written + saved by compression", books.tapeRead, books.tapeWritten + books.tapeSaved)
-        line("tape: bytes written - overwritten = on cartridges", books.tapeWritten - books.tapeErased, tape.cartridges.reduce(0) { $0 + $1.written.count })
+        line(
+            "tape: bytes written - overwritten = on cartridges", books.tapeWritten - books.tapeErased,
+            tape.cartridges.reduce(0) { $0 + $1.written.count })
         line("jobs begun = ended + open", Int64(nextJobID), books.noted + books.beyond + Int64(open))
         return lines
     }

@@ -1,4 +1,5 @@
 import Jobs
+import Kernel
 import Protection
 import Units
 
@@ -13,7 +14,7 @@ extension RunState {
         var chain = PointChain()
         swap(&chain, &machines[m].chain)
         let outcome = store(
-            &chain, volume: Int(machines[m].poolVolume), group: machines[m].group!, replica: used,
+            &chain, owner: m, volume: Int(machines[m].poolVolume), group: machines[m].group!, replica: used,
             stored: job.facts.stored.count)
         swap(&chain, &machines[m].chain)
         if outcome.error == 0 { jobs[j]!.record.stored = Bytes(outcome.allocated) }
@@ -25,7 +26,7 @@ extension RunState {
     /// Old versions that a recovery point needs stay, so they and the replica's growth take new space; everything else
     /// is overwritten in place.
     mutating func store(
-        _ chain: inout PointChain, volume: Int, group: Ref<ProtectionGroup>, replica: Int64, stored: Int64
+        _ chain: inout PointChain, owner: Int, volume: Int, group: Ref<ProtectionGroup>, replica: Int64, stored: Int64
     ) -> (error: Int32, allocated: Int64) {
         let new = min(stored, max(0, replica - chain.replica))
         let overwritten = min(stored - new, chain.replica)
@@ -33,7 +34,7 @@ extension RunState {
         books.applied += stored
         if volume >= 0 {
             let error = pool.take(
-                replica: new, points: kept, volume: volume, chain: chain, autoGrow: world.groups[group].autoGrow,
+                owner: owner, replica: new, points: kept, volume: volume, autoGrow: world.groups[group].autoGrow,
                 at: agenda.now)
             if error != 0 {
                 books.refused += stored
@@ -48,20 +49,24 @@ extension RunState {
         return (0, new + kept)
     }
 
-    /// Drops the oldest points while they are past retention. The last one stays, whatever its age.
+    /// Drops the points that have expired (`Pruning`), oldest first.
     mutating func pruneChain(
-        _ chain: inout PointChain, retentionDays: Int, volume: Int, group: Ref<ProtectionGroup>
+        _ chain: inout PointChain, retentionDays: Int, inconsistentFor: SimDuration, owner: Int, volume: Int
     ) {
-        let limit = agenda.now - .days(Int64(retentionDays))
+        guard let oldest = chain.oldest, agenda.now - oldest >= .days(Int64(retentionDays)) else { return }
+        let expired = Pruning.expiredCount(
+            of: chain.points.map { PointAge(at: $0.at, inconsistentBefore: $0.inconsistentBefore) },
+            retentionDays: retentionDays, now: agenda.now, inconsistentSoFar: inconsistentFor)
         var freed: Int64 = 0
-        while chain.pointCount > 1, chain.oldest! < limit {
-            freed += chain.prune(0, mergedUnique: 0)
-            books.prunedPoints += 1
-        }
+        for _ in 0..<expired { freed += chain.prune(0, mergedUnique: 0) }
+        books.prunedPoints += Int64(expired)
         books.freed += freed
         guard freed > 0, volume >= 0 else { return }
-        pool.give(points: freed, volume: volume, chain: chain)
+        pool.give(owner: owner, points: freed, volume: volume)
         if pool.share(of: volume) < tuning.poolThreshold.value { resolve(33514, .poolVolume, volume) }
-        if pool.free(of: volume) > 0 { resolve(33515, .poolVolume, volume) }
+        if pool.free(of: volume) > 0 {
+            resolve(33515, .poolVolume, volume)
+            resolve(3169, .poolVolume, volume)
+        }
     }
 }

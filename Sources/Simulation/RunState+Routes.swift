@@ -1,5 +1,7 @@
+import Jobs
 import Kernel
 import Protection
+import Units
 
 extension RunState {
     /// Interns the resources a machine's backups cross: source volume, file server, host, links, DPM server, pool volume.
@@ -15,7 +17,9 @@ extension RunState {
         for link in topology.way(from: world.hosts[state.host].site, to: world.servers[server].site) ?? [] {
             route.append(topology.links[link])
         }
-        if let throttle = topology.throttles.first(where: { $0.group == group && $0.host == world.machines[Ref(m)].host }) {
+        if let throttle = topology.throttles.first(where: {
+            $0.group == group && $0.host == world.machines[Ref(m)].host
+        }) {
             route.append(throttle.resource)
         }
         route.append(topology.serverNICs[Int(server.index)])
@@ -41,6 +45,7 @@ extension RunState {
             fluid.setCapacity(entry.resource, to: Double(rate.bytesPerSecond), at: nowSeconds)
         }
         fluidChanged = true
-        agenda.schedule(Event(.throttleChange, g), at: throttle.nextChange(after: agenda.now, clock: clock), rank: .release)
+        agenda.schedule(
+            Event(.throttleChange, g), at: throttle.nextChange(after: agenda.now, clock: clock), rank: .release)
     }
 }

@@ -39,13 +39,14 @@ extension RunState {
         guard !ready.isEmpty else { return }
         let count = max(1, min(options.drives, working, ready.count))
         let expiry = clock.time(of: group.tapeGoals[goal].retention.end(from: clock.date(of: agenda.now)))
+        tape.nextRun += 1
         for n in 0..<count {
             // Five sources on two drives: three on one tape, two on the other (dpm-facts 4.3).
             let mine = stride(from: n, to: ready.count, by: count).map { ready[$0] }
             tape.nextGeneration += 1
             var stream = TapeStream(
                 group: Ref(g), goal: goal, library: options.library, queue: mine.reversed(), expiry: expiry,
-                generation: tape.nextGeneration)
+                run: tape.nextRun, generation: tape.nextGeneration)
             stream.attempt = attempt
             let s = tape.add(stream)
             for member in mine { machines[member].readers += 1 }
@@ -116,7 +117,8 @@ extension RunState {
 
     private mutating func tapeLater(_ s: Int, _ input: TapeJob.Input, after delay: SimDuration) {
         agenda.schedule(
-            Event(.tapeStep, s, detail: Int(input.rawValue), argument: tape.streams[s]!.generation), at: agenda.now + delay)
+            Event(.tapeStep, s, detail: Int(input.rawValue), argument: tape.streams[s]!.generation),
+            at: agenda.now + delay)
     }
 
     mutating func tapeStep(stream s: Int, input: TapeJob.Input, generation: Int64) {
@@ -144,7 +146,9 @@ extension RunState {
             tape.mounts[Int(stream.cartridge)] += 1
             tapeLater(s, .loaded, after: motion!.loadTime)
         case .position:
-            tapeLater(s, .positioned, after: motion!.locate(from: 0, to: tape.cartridges[Int(stream.cartridge)].written.count))
+            tapeLater(
+                s, .positioned, after: motion!.locate(from: 0, to: tape.cartridges[Int(stream.cartridge)].written.count)
+            )
         case .stream: writeSet(s)
         case .rewind:
             tapeLater(s, .rewound, after: motion!.rewind(from: tape.cartridges[Int(stream.cartridge)].written.count))
@@ -166,28 +170,32 @@ extension RunState {
         let stream = tape.streams[s]!
         let group = world.groups[stream.group]
         let options = group.tape!
-        let request = TapeRequest(
-            group: stream.group, colocationSet: options.colocationSet, isEncrypted: options.encoding == .encrypt,
-            expiry: stream.expiry, driveGeneration: world.drives[Int(stream.drive)].generation,
-            writePeriod: options.writePeriod, expiryTolerance: options.expiryTolerance,
-            reusesOwnTape: world.libraries[stream.library].isStandalone,
-            isShortTerm: group.shortTermTape != nil && stream.goal == 0)
-        let candidates = tape.shelves[Int(stream.library.index)].map { tape.cartridges[$0] }
-        guard let chosen = TapeChoice.pick(for: request, among: candidates, now: agenda.now).chosen else {
-            raise(3305, .library, Int(stream.library.index))
+        let library = Int(stream.library.index)
+        var request = TapeRequest(
+            library: Int32(library), drive: world.drives[Int(stream.drive)].generation, group: stream.group.index,
+            run: stream.run, isLongTerm: group.shortTermTape == nil || stream.goal > 0,
+            isEncrypted: options.encoding == .encrypt, expiry: stream.expiry)
+        if let set = options.colocationSet { request.colocationSet = Int32(colocationSets.firstIndex(of: set)!) }
+        request.writePeriod = options.writePeriod
+        request.expiryTolerance = options.expiryTolerance
+        request.appendsInDrive = world.libraries[library].isStandalone
+        guard let c = TapeChoice.pick(for: request, among: tape.cartridges, now: agenda.now) else {
+            raise(3305, .library, library)
             return advanceStream(s, .noCartridge)
         }
-        let c = tape.shelves[Int(stream.library.index)][chosen]
-        if tape.cartridges[c].state == .expired || tape.cartridges[c].state == .free { blank(c) }
-        tape.cartridges[c].isReserved = true
-        tape.cartridges[c].group = stream.group
-        tape.cartridges[c].colocationSet = options.colocationSet
-        tape.cartridges[c].isEncrypted = request.isEncrypted
-        tape.cartridges[c].isShortTerm = request.isShortTerm
+        if tape.cartridges[c].state == .free || tape.cartridges[c].isExpired(at: agenda.now) {
+            blank(c)
+            tape.cartridges[c].group = stream.group.index
+            tape.cartridges[c].colocationSet = request.colocationSet
+            tape.cartridges[c].isEncrypted = request.isEncrypted
+            tape.cartridges[c].isLongTerm = request.isLongTerm
+            tape.cartridges[c].firstWritten = agenda.now
+        }
         tape.cartridges[c].state = .active
-        if tape.cartridges[c].firstWritten == nil { tape.cartridges[c].firstWritten = agenda.now }
+        tape.cartridges[c].isReserved = true
+        tape.cartridges[c].run = stream.run
         tape.streams[s]!.cartridge = Int32(c)
-        warnOfFewTapes(Int(stream.library.index))
+        warnOfFewTapes(library)
         advanceStream(s, .cartridgeChosen)
     }
 
@@ -196,15 +204,18 @@ extension RunState {
         books.tapeErased += tape.cartridges[c].written.count
         tape.cartridges[c].room += tape.cartridges[c].written
         tape.cartridges[c].written = .zero
+        tape.cartridges[c].firstExpiry = nil
         tape.cartridges[c].lastExpiry = nil
-        tape.cartridges[c].firstWritten = nil
-        tape.sets[c] = 0
+        tape.cartridges[c].sets = 0
     }
 
     private mutating func warnOfFewTapes(_ library: Int) {
-        var usable = 0
-        for c in tape.shelves[library] where tape.cartridges[c].state == .free || tape.cartridges[c].state == .expired { usable += 1 }
-        if usable <= tuning.freeTapeThreshold { raise(3305, .library, library) } else { resolve(3305, .library, library) }
+        let usable = TapeChoice.freeCount(among: tape.cartridges, library: Int32(library), now: agenda.now)
+        if usable <= tuning.freeTapeThreshold {
+            raise(3305, .library, library)
+        } else {
+            resolve(3305, .library, library)
+        }
     }
 
     // MARK: Sets
@@ -236,7 +247,8 @@ extension RunState {
         let drive = Int(stream.drive)
         let route = fluid.routeID([topology.poolReads[Int(machines[member].poolVolume)], topology.drives[drive]])
         tape.streams[s]!.transfer = startTransfer(
-            route, bytes: stream.part, cap: tape.motions[drive].streamCap(compressionRatio: ratio), owner: TransferOwner(.tape, s))
+            route, bytes: stream.part, cap: tape.motions[drive].streamCap(compressionRatio: ratio),
+            owner: TransferOwner(.tape, s))
     }
 
     mutating func setWritten(stream s: Int) {
@@ -259,7 +271,9 @@ extension RunState {
         tape.cartridges[c].written += Bytes(native)
         tape.cartridges[c].room -= Bytes(native)
         tape.writtenOnce[c] = tape.writtenOnce[c] || native > 0
-        if tape.cartridges[c].lastExpiry.map({ $0 < stream.expiry }) ?? true { tape.cartridges[c].lastExpiry = stream.expiry }
+        tape.cartridges[c].lastWritten = agenda.now
+        tape.cartridges[c].firstExpiry = min(tape.cartridges[c].firstExpiry ?? stream.expiry, stream.expiry)
+        tape.cartridges[c].lastExpiry = max(tape.cartridges[c].lastExpiry ?? stream.expiry, stream.expiry)
         books.tapeRead += plain
         books.tapeWritten += native
         books.tapeSaved += plain - native
@@ -277,7 +291,7 @@ extension RunState {
         var stream = tape.streams[s]!
         let member = stream.queue.removeLast()
         machines[member].readers -= 1
-        tape.sets[Int(stream.cartridge)] += 1
+        tape.cartridges[Int(stream.cartridge)].sets += 1
         stream.record!.status = .completed
         stream.record!.transferEnded = agenda.now
         stream.record!.ended = agenda.now
@@ -292,12 +306,8 @@ extension RunState {
         guard stream.cartridge >= 0 else { return }
         let c = Int(stream.cartridge)
         tape.cartridges[c].isReserved = false
-        let sharesOn = world.groups[stream.group].tape!.colocationSet != nil || world.libraries[stream.library].isStandalone
-        if tape.cartridges[c].room.count < 1_000_000_000 {
-            tape.cartridges[c].state = .full
-        } else if !sharesOn {
-            tape.cartridges[c].state = .offsiteReady
-        }
+        if tape.cartridges[c].room.count == 0 { tape.cartridges[c].state = .full }
+        settle(c)
         tape.streams[s]!.cartridge = -1
     }
 
@@ -312,7 +322,9 @@ extension RunState {
             let error = stream.failure == 0 ? 24050 : stream.failure
             for (n, member) in stream.queue.reversed().enumerated() {
                 machines[member].readers -= 1
-                var record = n == 0 ? stream.record ?? tapeRecord(member, group: stream.group) : tapeRecord(member, group: stream.group)
+                var record =
+                    n == 0
+                    ? stream.record ?? tapeRecord(member, group: stream.group) : tapeRecord(member, group: stream.group)
                 record.attempt = stream.attempt
                 record.status = .failed
                 record.error = error
@@ -335,9 +347,10 @@ extension RunState {
     /// 3608: a rerun writes what is missing to a new tape.
     private mutating func rerunTape(_ stream: TapeStream) {
         tape.nextGeneration += 1
+        tape.nextRun += 1
         var again = TapeStream(
             group: stream.group, goal: stream.goal, library: stream.library, queue: stream.queue, expiry: stream.expiry,
-            generation: tape.nextGeneration)
+            run: tape.nextRun, generation: tape.nextGeneration)
         again.attempt = stream.attempt + 1
         for member in again.queue { machines[member].readers += 1 }
         let s = tape.add(again)
@@ -400,13 +413,20 @@ extension RunState {
         for next in tape.driveSlots[library].setCapacity(working) { driveGranted(stream: Int(next)) }
     }
 
-    /// Tapes whose last set expired can be written again; shared tapes leave when their write period is over.
-    mutating func expireTapes() {
-        for c in tape.cartridges.indices where !tape.cartridges[c].isReserved {
-            let cartridge = tape.cartridges[c]
-            guard cartridge.state == .active || cartridge.state == .full || cartridge.state == .offsiteReady else { continue }
-            if let expiry = cartridge.lastExpiry, expiry <= agenda.now { tape.cartridges[c].state = .expired }
+    /// What a cartridge is now that no job holds it.
+    private mutating func settle(_ c: Int) {
+        let cartridge = tape.cartridges[c]
+        guard cartridge.group >= 0, !cartridge.isReserved, let options = world.groups[Int(cartridge.group)].tape else {
+            return
         }
-        for library in world.libraries.indices { warnOfFewTapes(library) }
+        let isStandalone = world.libraries[Int(cartridge.library)].isStandalone
+        tape.cartridges[c].state = cartridge.settledState(
+            at: agenda.now, appends: options.colocationSet != nil || isStandalone,
+            writePeriod: options.colocationSet == nil ? nil : options.writePeriod)
+    }
+
+    mutating func expireTapes() {
+        for c in tape.cartridges.indices { settle(c) }
+        for library in world.libraries.indices where !tape.shelves[library].isEmpty { warnOfFewTapes(library) }
     }
 }

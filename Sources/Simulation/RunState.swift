@@ -50,9 +50,13 @@ struct RunState {
     var incidents: [IncidentRecord] = []
     var scriptStreams: [RandomStream] = []
     var lineIncident: [Int32] = []
+    /// Pool volumes of each server, and the member whose legacy volumes a colocated group shares.
+    var poolOf: [[Ref<PoolVolume>]] = []
+    var colocatedOwner: [Int?] = []
     var copies: [CopyState] = []
     var copySlots: [Slots] = []
     var tape: TapeState
+    let colocationSets: [String]
     var books = Books()
     var refusals: [Refusal] = []
 
@@ -73,6 +77,11 @@ struct RunState {
         plane = ModelledPlane(world: world, seed: setting.seed, clock: clock, compressesOnWire: compresses)
         pool = PoolSpace(world: world, tuning: tuning)
         tape = TapeState(world: world, tuning: tuning)
+        colocationSets = world.colocationSets
+        poolOf = setting.world.servers.indices.map { s in
+            setting.world.poolVolumes.indices.filter { setting.world.poolVolumes[$0].server == Ref(s) }.map { Ref($0) }
+        }
+        colocatedOwner = Array(repeating: nil, count: setting.world.groups.count)
         hostUp = Array(repeating: true, count: world.hosts.count)
         serverUp = Array(repeating: true, count: world.servers.count)
         linkUp = Array(repeating: true, count: world.links.count)
@@ -82,7 +91,9 @@ struct RunState {
         hostSlots = world.hosts.map { Slots(capacity: $0.parallelBackups ?? setting.tuning.parallelBackupsPerHost) }
         serverSlots = world.servers.map { Slots(capacity: $0.parallelJobs ?? setting.tuning.parallelJobsPerServer) }
         copySlots = world.servers.map { _ in Slots(capacity: setting.tuning.parallelCopiesPerServer) }
-        claims = world.volumes.map { _ in Slots(capacity: setting.tuning.softwareProviderPerCSV) }
+        claims = world.volumes.indices.map {
+            Slots(capacity: setting.world.parallelSnapshots(on: Ref($0), setting.tuning) ?? .max)
+        }
         hostSlotWait = Array(repeating: 0, count: world.hosts.count)
         serverSlotWait = Array(repeating: 0, count: world.servers.count)
         claimWait = Array(repeating: 0, count: world.volumes.count)
@@ -134,7 +145,10 @@ struct RunState {
         switch EventKind(rawValue: event.kind)! {
         case .transferEnd: transfersEnded()
         case .groupDue: groupDue(subject)
-        case .jobDue: jobDue(subject, purpose: DiskJob.Purpose(rawValue: UInt8(detail & 0xff))!, attempt: detail >> 8, due: SimTime(nanoseconds: event.argument))
+        case .jobDue:
+            jobDue(
+                subject, purpose: DiskJob.Purpose(rawValue: UInt8(detail & 0xff))!, attempt: detail >> 8,
+                due: SimTime(nanoseconds: event.argument))
         case .jobStep: jobStep(subject, input: DiskJob.Input(rawValue: UInt8(detail))!, id: event.argument)
         case .automaticCheck: automaticCheck(subject)
         case .scheduledCheck: scheduledCheck(subject)
@@ -147,7 +161,8 @@ struct RunState {
         case .repaired: repaired(line: subject)
         case .failover: failover(host: subject)
         case .tapeDue: tapeDue(group: subject, goal: detail)
-        case .tapeStep: tapeStep(stream: subject, input: TapeJob.Input(rawValue: UInt8(detail))!, generation: event.argument)
+        case .tapeStep:
+            tapeStep(stream: subject, input: TapeJob.Input(rawValue: UInt8(detail))!, generation: event.argument)
         case .tapeRerun: tapeRerun(stream: subject, generation: event.argument)
         case .onlineDue: onlineDue(group: subject)
         case .copyStep: copyStep(subject, id: event.argument)

@@ -17,6 +17,8 @@ struct TapeStream {
     /// Plain bytes of the part that is being written to this cartridge.
     var part: Int64 = 0
     var expiry: SimTime
+    /// The run of the schedule it belongs to; all its streams share tapes.
+    var run: Int32
     var drive: Int32 = -1
     var cartridge: Int32 = -1
     var transfer: TransferID?
@@ -28,6 +30,14 @@ struct TapeStream {
     var failure: Int32 = 0
     /// What the robot is wanted for.
     var robotEnds = TapeJob.Input.mounted
+
+    init(
+        group: Ref<ProtectionGroup>, goal: Int, library: Ref<TapeLibrary>, queue: [Ref<Machine>], expiry: SimTime,
+        run: Int32, generation: Int64
+    ) {
+        (self.group, self.goal, self.library, self.queue) = (group, goal, library, queue)
+        (self.expiry, self.run, self.generation) = (expiry, run, generation)
+    }
 }
 
 /// Drives, robots and cartridges as they stand.
@@ -36,7 +46,6 @@ struct TapeState {
     /// Cartridges of each library, by place in `cartridges`.
     var shelves: [[Int]] = []
     var mounts: [Int32] = []
-    var sets: [Int32] = []
     var motions: [TapeMotion] = []
     var driveWorks: [Bool] = []
     var driveBusy: [Bool] = []
@@ -49,6 +58,7 @@ struct TapeState {
     var streams: [TapeStream?] = []
     var free: [Int] = []
     var nextGeneration: Int64 = 0
+    var nextRun: Int32 = 0
     var mountCount = 0
     var backHitches = 0
     var writtenOnce: [Bool] = []
@@ -61,14 +71,14 @@ struct TapeState {
             motions.append(TapeMotion(generation: drive.generation, halfHeight: drive.isHalfHeight, tuning: tuning))
         }
         for (c, cartridge) in world.cartridges.enumerated() {
-            let capacity = LTOFacts.facts(for: cartridge.generation).capacity
+            let capacity = LTOFacts.of(cartridge.generation).capacity
             cartridges.append(
                 CartridgeStatus(
-                    index: c, generation: cartridge.generation, room: Bytes(max(0, capacity.count - tuning.tapeEarlyWarning.count))))
+                    index: Int32(c), library: cartridge.library.index, generation: cartridge.generation,
+                    room: Bytes(max(0, capacity.count - tuning.tapeEarlyWarning.count))))
             shelves[Int(cartridge.library.index)].append(c)
         }
         mounts = Array(repeating: 0, count: cartridges.count)
-        sets = Array(repeating: 0, count: cartridges.count)
         writtenOnce = Array(repeating: false, count: cartridges.count)
         driveWorks = Array(repeating: true, count: world.drives.count)
         driveBusy = Array(repeating: false, count: world.drives.count)

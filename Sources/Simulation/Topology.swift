@@ -1,3 +1,4 @@
+import Jobs
 import Kernel
 import Protection
 import Units
@@ -40,16 +41,17 @@ struct Topology {
         serverNICs = world.servers.map { add($0.name, .serverNIC, rate($0.nic) * wire) }
         poolReads = world.poolVolumes.map { add($0.name + " (read)", .poolVolume, rate($0.readRate)) }
         poolWrites = world.poolVolumes.map { add($0.name + " (write)", .poolVolume, rate($0.writeRate)) }
-        drives = world.drives.map { drive in
-            let facts = LTOFacts.facts(for: drive.generation)
-            return add(drive.name, .tapeDrive, rate(drive.isHalfHeight ? facts.nativeRateHalfHeight : facts.nativeRate) * 4)
+        // The host interface's ceiling is about 2.5 times the native rate in each generation (tape-hardware, section 1).
+        drives = world.drives.map {
+            add($0.name, .tapeDrive, rate(LTOFacts.of($0.generation, isHalfHeight: $0.isHalfHeight).nativeRate) * 2.5)
         }
         vaults = world.vaults.map { add($0.name, .vault, rate($0.rate)) }
         for (g, group) in world.groups.enumerated() {
             guard let throttle = group.throttle else { continue }
             let hosts = Set(group.members.map { world.machines[$0].host }).sorted()
             for host in hosts {
-                let resource = add("\(world.hosts[host].name) throttle of \(group.name)", .throttle, rate(throttle.otherRate))
+                let resource = add(
+                    "\(world.hosts[host].name) throttle of \(group.name)", .throttle, rate(throttle.otherRate))
                 throttles.append((host, Ref(g), resource))
             }
         }

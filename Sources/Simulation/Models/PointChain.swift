@@ -10,6 +10,8 @@ struct PointChain {
         let at: SimTime
         var delta: Int64
         let consistency: Consistency
+        /// How long the replica had been inconsistent in all when it was made; that time does not count as age.
+        let inconsistentBefore: SimDuration
     }
 
     private(set) var replica: Int64 = 0
@@ -21,15 +23,17 @@ struct PointChain {
     /// What the points hold besides the replica.
     var pointBytes: Int64 { used - replica }
 
-    mutating func addPoint(at time: SimTime, consistency: Consistency) {
+    mutating func addPoint(at time: SimTime, consistency: Consistency, inconsistentBefore: SimDuration) {
         precondition(points.last.map { $0.at <= time } ?? true, "a point older than the newest")
-        points.append(Point(at: time, delta: 0, consistency: consistency))
+        points.append(Point(at: time, delta: 0, consistency: consistency, inconsistentBefore: inconsistentBefore))
     }
 
     /// Writes into the replica: `overwritten` bytes of blocks it had, `new` bytes it had not.
     /// The newest point keeps the old versions; without a point they are gone.
     mutating func applyChanges(overwritten: Int64, new: Int64) {
-        precondition(overwritten >= 0 && new >= 0 && overwritten <= replica, "cannot overwrite \(overwritten) of \(replica) bytes")
+        precondition(
+            overwritten >= 0 && new >= 0 && overwritten <= replica,
+            "cannot overwrite \(overwritten) of \(replica) bytes")
         replica += new
         used += new
         guard !points.isEmpty else { return }
@@ -57,6 +61,7 @@ struct PointChain {
 
     func checkInvariants() {
         precondition(replica >= 0 && points.allSatisfy { $0.delta >= 0 }, "a negative size")
-        precondition(used == replica + points.reduce(0) { $0 + $1.delta }, "replica and points do not add up to what is used")
+        precondition(
+            used == replica + points.reduce(0) { $0 + $1.delta }, "replica and points do not add up to what is used")
     }
 }

@@ -49,7 +49,8 @@ struct PoolSpace {
     /// - Returns: The volume, or -1 if none has room for a legacy allocation or there is none.
     /// - Rule: GRP-8
     mutating func place(
-        owner: Int, size: Bytes, retentionDays: Int, growth: Int64, among volumes: [Ref<PoolVolume>], sharing shared: Int?
+        owner: Int, size: Bytes, retentionDays: Int, growth: Int64, among volumes: [Ref<PoolVolume>],
+        sharing shared: Int?
     ) -> Int {
         while allocationOf.count <= owner { allocationOf.append(-1) }
         let replica = size.scaled(by: tuning.legacyReplicaFactor).count
@@ -84,7 +85,8 @@ struct PoolSpace {
 
     /// Takes room for `replica` more bytes of replica and `points` more bytes of old versions.
     /// - Returns: 0, or the DPM error: 33511 on a full modern volume, 58 and 214 on legacy ones. Then nothing is taken.
-    mutating func take(owner: Int, replica: Int64, points: Int64, volume: Int, autoGrow: Bool, at now: SimTime) -> Int32 {
+    mutating func take(owner: Int, replica: Int64, points: Int64, volume: Int, autoGrow: Bool, at now: SimTime) -> Int32
+    {
         let need = replica + points
         guard disks[volume].kind == .legacy else {
             guard free(of: volume) >= need else { return 33511 }
@@ -108,7 +110,9 @@ struct PoolSpace {
     private mutating func grow(
         _ a: Int, _ size: WritableKeyPath<Allocation, Int64>, autoGrow: Bool, at now: SimTime
     ) -> Bool {
-        guard autoGrow, now - allocations[a].grown >= tuning.autoGrowQuiet || now == allocations[a].grown else { return false }
+        guard autoGrow, now - allocations[a].grown >= tuning.autoGrowQuiet || now == allocations[a].grown else {
+            return false
+        }
         let disk = allocations[a].disk
         let share = Bytes(allocations[a][keyPath: size]).scaled(by: tuning.autoGrowShare).count
         let step = max(tuning.autoGrowMinimum.count, share)

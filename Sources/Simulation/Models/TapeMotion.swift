@@ -1,0 +1,63 @@
+import Protection
+import Units
+
+/// Where the tape is and how long it takes to be elsewhere: the linear serpentine model of tape-hardware.md, sections 2 and 3.
+struct TapeMotion {
+    private let facts: LTOFacts
+    private let perWrap: Double
+    private let backHitch: Double
+
+    // Section 2: start of a movement, head shift between wraps, deceleration, and how near is read through.
+    private let startSeconds = 3.0
+    private let wrapSeconds = 0.5
+    private let acceleration = 10.0
+    private let nearShare = 0.02
+
+    init(generation: LTOGeneration, halfHeight: Bool, tuning: Tuning) {
+        facts = LTOFacts.of(generation, isHalfHeight: halfHeight)
+        perWrap = Double(facts.capacity.count) / Double(facts.wraps)
+        backHitch = tuning.backHitch.seconds
+    }
+
+    var loadTime: SimDuration { facts.load }
+    var unloadTime: SimDuration { facts.unload }
+
+    /// Wrap and metres from the beginning of tape of a byte.
+    private func place(_ byte: Int64) -> (wrap: Int, x: Double) {
+        let wrap = Int(Double(byte) / perWrap)
+        let share = Double(byte) / perWrap - Double(wrap)
+        return (wrap, facts.length * (wrap % 2 == 0 ? share : 1 - share))
+    }
+
+    /// From one byte of a cartridge to another. From the load point (byte 0) too.
+    func locate(from: Int64, to: Int64) -> SimDuration {
+        guard from != to else { return .zero }
+        let (a, b) = (place(from), place(to))
+        let distance = abs(b.x - a.x)
+        let isAhead = a.wrap == b.wrap && to > from
+        if isAhead, distance < nearShare * facts.length {
+            return SimDuration(roundingUp: Double(to - from) / Double(facts.nativeRate.bytesPerSecond))
+        }
+        var seconds = startSeconds + distance / facts.searchSpeed
+        if a.wrap != b.wrap { seconds += wrapSeconds }
+        let readsForward = b.wrap % 2 == 0
+        if distance > 0, readsForward != (b.x > a.x) { seconds += 2 * facts.searchSpeed / acceleration }
+        return SimDuration(roundingUp: seconds)
+    }
+
+    func rewind(from byte: Int64) -> SimDuration {
+        byte == 0 ? .zero : SimDuration(roundingUp: startSeconds + place(byte).x / facts.rewindSpeed)
+    }
+
+    /// The fastest the host may deliver plain bytes, by compression ratio; the interface's ceiling is the drive's resource.
+    func streamCap(compressionRatio: Double) -> Double { Double(facts.nativeRate.bytesPerSecond) * compressionRatio }
+
+    /// How often the drive runs dry over `bytes` on tape that come at `inputRate` bytes on tape a second.
+    func backHitches(bytes: Int64, inputRate: Double) -> Int {
+        let lowest = Double(facts.lowestStreamingRate.bytesPerSecond)
+        guard inputRate > 0, inputRate < lowest else { return 0 }
+        let buffer = facts.generation.rawValue >= 7 ? 512e6 : 256e6
+        let period = buffer / inputRate + buffer / (lowest - inputRate)
+        return Int(Double(bytes) / inputRate / period)
+    }
+}
