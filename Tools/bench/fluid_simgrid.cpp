@@ -71,8 +71,8 @@ int main(int argc, char **argv) {
             comm->set_payload_size(uint64_t(t.size));
             comm->set_source(ends[t.route].first);
             comm->set_destination(ends[t.route].second);
+            // Naming both ends starts it.
             running.push_back(comm);
-            comm->start();
         }
         for (auto &comm : running) comm->wait();
     });
