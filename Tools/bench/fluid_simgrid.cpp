@@ -57,7 +57,7 @@ int main(int argc, char **argv) {
         std::vector<sg::LinkInRoute> up;
         for (const auto &name : t.links) up.emplace_back(links[name]);
         zone->add_route(from->get_netpoint(), nullptr, nullptr, nullptr, up, false);
-        zone->add_route(to->get_netpoint(), nullptr, nullptr, nullptr, std::vector<sg::LinkInRoute>(), false);
+        zone->add_route(nullptr, to->get_netpoint(), nullptr, nullptr, std::vector<sg::LinkInRoute>(), false);
         ends[t.route] = {from, to};
     }
     zone->seal();
