@@ -4,7 +4,8 @@ extension Fluid {
     struct Scratch: Sendable {
         var resources: ContiguousArray<Int32> = []
         var classes: ContiguousArray<Int32> = []
-        // The share each open resource could give a transfer of weight one; negative where it must be computed anew.
+        // The share each open resource could give a transfer of weight one, or a lower bound of it: shares only rise
+        // while others are fixed, so one is computed anew only when it comes into question.
         var shares: ContiguousArray<Double> = []
         var open: ContiguousArray<Int32> = []
         var capped: ContiguousArray<Capped> = []
@@ -122,9 +123,8 @@ extension Fluid.Tables {
         work.shares.removeAll(keepingCapacity: true)
         for r in work.resources where filling[Int(r)].unfixed > 0 {
             filling[Int(r)].exactWeight = filling[Int(r)].weight
-            filling[Int(r)].place = Int32(truncatingIfNeeded: work.open.count)
             work.open.append(r)
-            work.shares.append(-1)
+            work.shares.append(filling[Int(r)].left / filling[Int(r)].weight)
         }
         var unfixed = work.classes.count
         var nextCapped = 0
@@ -138,7 +138,7 @@ extension Fluid.Tables {
                     }
                     if nextCapped < work.capped.count, work.capped[nextCapped].ratio <= lowest {
                         let c = Int(work.capped[nextCapped].of)
-                        fix(c, rate: classes[c].cap, by: Fluid.ownCap, shares)
+                        fix(c, rate: classes[c].cap, by: Fluid.ownCap)
                         unfixed -= 1
                         continue
                     }
@@ -148,7 +148,7 @@ extension Fluid.Tables {
                         let c = Int(incidences[Int(link)].of)
                         link = incidences[Int(link)].next
                         guard classes[c].newRate < 0 else { continue }
-                        fix(c, rate: classes[c].weight * lowest, by: r, shares)
+                        fix(c, rate: classes[c].weight * lowest, by: r)
                         filling[Int(r)].bound &+= classes[c].count
                         unfixed -= 1
                     }
@@ -157,7 +157,7 @@ extension Fluid.Tables {
         }
     }
 
-    /// The open resource with the lowest share. Shares that changed are computed on the way, and full resources dropped.
+    /// The open resource with the lowest share; those without transfers left to fix are dropped on the way.
     private func lowestShare(
         _ shares: UnsafeMutableBufferPointer<Double>, _ open: UnsafeMutableBufferPointer<Int32>, _ openCount: inout Int
     ) -> (place: Int, share: Double) {
@@ -165,25 +165,26 @@ extension Fluid.Tables {
         var bottleneck = 0
         var i = 0
         while i < openCount {
-            var share = shares[i]
-            if share < 0 {
-                let r = Int(open[i])
+            guard shares[i] < lowest else {
+                i &+= 1
+                continue
+            }
+            let r = Int(open[i])
+            if filling[r].isStale {
                 if filling[r].unfixed == 0 {
                     openCount &-= 1
                     open[i] = open[openCount]
                     shares[i] = shares[openCount]
-                    filling[Int(open[i])].place = Int32(truncatingIfNeeded: i)
                     continue
                 }
                 // Subtraction leaves rounding behind; once most of the sum is gone, what is left is added up afresh.
                 if filling[r].weight < filling[r].exactWeight * 1e-3 { addUpWeight(r) }
-                share = max(filling[r].left, 0) / filling[r].weight
-                shares[i] = share
+                filling[r].isStale = false
+                shares[i] = max(filling[r].left, 0) / filling[r].weight
+                guard shares[i] < lowest else { continue }
             }
-            if share < lowest {
-                lowest = share
-                bottleneck = i
-            }
+            lowest = shares[i]
+            bottleneck = i
             i &+= 1
         }
         return (bottleneck, lowest)
@@ -201,7 +202,7 @@ extension Fluid.Tables {
         filling[r].exactWeight = sum
     }
 
-    private func fix(_ c: Int, rate: Double, by bound: Int32, _ shares: UnsafeMutableBufferPointer<Double>) {
+    private func fix(_ c: Int, rate: Double, by bound: Int32) {
         classes[c].newRate = rate
         classes[c].newBound = bound
         let count = Double(classes[c].count)
@@ -213,7 +214,7 @@ extension Fluid.Tables {
             filling[r].left -= load
             filling[r].weight -= weight
             filling[r].unfixed &-= 1
-            shares[Int(filling[r].place)] = -1
+            filling[r].isStale = true
         }
     }
 }

@@ -48,8 +48,8 @@ public struct Fluid: Sendable {
         var load = 0.0
         var bound: Int32 = 0
         var unfixed: Int32 = 0
-        var place: Int32 = 0
         var mark: UInt32 = 0
+        var isStale = false
     }
 
     /// One class on one resource.

@@ -45,6 +45,15 @@ int main(int argc, char **argv) {
                 t.links.push_back(name);
                 t.route += name + " ";
             }
+            // A cap is a private link.
+            if (t.cap > 0) {
+                const std::string cap = "cap " + t.id;
+                if (!links.count(cap)) {
+                    links[cap] = zone->create_link(cap, t.cap)->set_latency(0);
+                }
+                t.links.push_back(cap);
+                t.route += cap;
+            }
             transfers.push_back(t);
         }
     }
@@ -67,7 +76,6 @@ int main(int argc, char **argv) {
         for (const auto &t : transfers) {
             if (t.start > sg::Engine::get_clock()) sg::this_actor::sleep_until(t.start);
             auto comm = sg::Comm::sendto_init();
-            if (t.cap > 0) comm->set_rate(t.cap);
             comm->set_payload_size(uint64_t(t.size));
             comm->set_source(ends[t.route].first);
             comm->set_destination(ends[t.route].second);
