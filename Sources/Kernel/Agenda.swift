@@ -69,7 +69,7 @@ public struct Agenda: Sendable {
     /// - Precondition: `time` is not in the past.
     @inlinable @discardableResult
     public mutating func schedule(_ event: Event, at time: SimTime, rank: Rank = .normal) -> Ticket {
-        precondition(time >= now, "an event was scheduled before the present")
+        precondition(time >= now && time.nanoseconds >= 0, "an event was scheduled before the present")
         precondition(sequence < 1 << 38, "2^38 events are the most one run can schedule")
         let slot: UInt32
         let generation: UInt32
@@ -180,7 +180,15 @@ public struct Agenda: Sendable {
             while true {
                 var child = i &* 2 &+ 1
                 guard child < count else { break }
-                if child &+ 1 < count { child &+= heap[child &+ 1] < heap[child] ? 1 : 0 }
+                if child &+ 1 < count {
+                    // Which child is earlier cannot be predicted, so the sign of the difference is taken instead of a branch.
+                    let difference = heap[child &+ 1].time &- heap[child].time
+                    if difference == 0 {
+                        if heap[child &+ 1].order < heap[child].order { child &+= 1 }
+                    } else {
+                        child &+= Int(truncatingIfNeeded: UInt64(bitPattern: difference) >> 63)
+                    }
+                }
                 guard heap[child] < key else { break }
                 heap[i] = heap[child]
                 i = child

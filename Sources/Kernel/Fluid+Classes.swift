@@ -71,6 +71,7 @@ extension Fluid {
         classes[c].service = 0
         classes[c].rate = 0
         classes[c].since = now
+        if classes[c].firstIncidence < classes[c].incidenceEnd { attachedCount += 1 }
         for i in Int(classes[c].firstIncidence)..<Int(classes[c].incidenceEnd) {
             let r = Int(incidences[i].resource)
             let next = resources[r].first
@@ -82,6 +83,7 @@ extension Fluid {
     }
 
     private mutating func detach(_ c: Int) {
+        if classes[c].firstIncidence < classes[c].incidenceEnd { attachedCount -= 1 }
         for i in Int(classes[c].firstIncidence)..<Int(classes[c].incidenceEnd) {
             let (next, previous) = (incidences[i].next, incidences[i].previous)
             if next >= 0 { incidences[Int(next)].previous = previous }
@@ -127,11 +129,13 @@ extension Fluid {
 
     mutating func insert(_ member: Member, into c: Int) {
         classes[c].members.append(member)
+        classes[c].count += 1
         siftMemberUp(classes[c].members.count - 1, in: c)
     }
 
     mutating func removeMember(at place: Int, from c: Int) {
         let last = classes[c].members.removeLast()
+        classes[c].count -= 1
         guard place < classes[c].members.count else { return }
         classes[c].members[place] = last
         transfers[Int(last.transfer)].place = Int32(place)

@@ -4,10 +4,12 @@ extension Fluid {
     struct Scratch: Sendable {
         var resources: ContiguousArray<Int32> = []
         var classes: ContiguousArray<Int32> = []
+        // The share each open resource could give a transfer of weight one, or a lower bound of it: shares only rise
+        // while others are fixed, so one is computed anew only when it comes into question.
         var shares: ContiguousArray<Double> = []
         var open: ContiguousArray<Int32> = []
         var capped: ContiguousArray<Capped> = []
-        var changed: ContiguousArray<Int32> = []
+        var dirty: ContiguousArray<Int32> = []
     }
 
     struct Capped: Sendable {
@@ -15,173 +17,204 @@ extension Fluid {
         let of: Int32
     }
 
+    /// The tables while a solve runs, free of checks that would cost more than the arithmetic.
+    struct Tables {
+        let resources: UnsafeMutableBufferPointer<Resource>
+        let filling: UnsafeMutableBufferPointer<Filling>
+        let classes: UnsafeMutableBufferPointer<Class>
+        let incidences: UnsafeBufferPointer<Incidence>
+    }
+
     /// Computes the rates of all classes connected with a dirty resource; does nothing if there is none.
     mutating func solve() {
         guard !dirty.isEmpty else { return }
         solveCount += 1
+        epoch &+= 1
         // Moved out and back, so that the arrays are changed in place while the rest of `self` is at hand.
         var work = Scratch()
         swap(&work, &scratch)
-        collectComponent(&work)
-        solvedClassCount += UInt64(work.classes.count)
-        fill(&work)
-        for r in work.resources {
-            let resource = resources[Int(r)]
-            if resource.newLoad != resource.load || resource.newBound != resource.bound {
-                settleResource(Int(r))
-                resources[Int(r)].load = resource.newLoad
-                resources[Int(r)].bound = resource.newBound
+        swap(&work.dirty, &dirty)
+        let (epoch, attachedCount) = (epoch, attachedCount)
+        resources.withUnsafeMutableBufferPointer { resources in
+            filling.withUnsafeMutableBufferPointer { filling in
+                classes.withUnsafeMutableBufferPointer { classes in
+                    incidences.withUnsafeBufferPointer { incidences in
+                        let tables = Tables(
+                            resources: resources, filling: filling, classes: classes, incidences: incidences)
+                        tables.collectComponent(epoch: epoch, attachedCount: attachedCount, &work)
+                        tables.fill(&work)
+                    }
+                }
             }
         }
-        for c in work.changed { setKey(Int(c)) }
+        solvedClassCount += UInt64(work.classes.count)
+        for r in work.resources {
+            let found = filling[Int(r)]
+            if found.load != resources[Int(r)].load || found.bound != resources[Int(r)].bound {
+                settleResource(Int(r))
+                resources[Int(r)].load = found.load
+                resources[Int(r)].bound = found.bound
+            }
+        }
+        for number in work.classes {
+            let c = Int(number)
+            setBound(c, by: classes[c].newBound, count: classes[c].count)
+            if classes[c].newRate != classes[c].rate {
+                bringUp(c)
+                classes[c].rate = classes[c].newRate
+                setKey(c)
+            } else if classes[c].needsKey {
+                setKey(c)
+            }
+        }
         swap(&work, &scratch)
     }
+}
 
+extension Fluid.Tables {
     /// Everything that shares a resource, directly or through others, with a dirty one.
-    private mutating func collectComponent(_ work: inout Scratch) {
-        epoch &+= 1
-        let epoch = epoch
+    func collectComponent(epoch: UInt32, attachedCount: Int, _ work: inout Fluid.Scratch) {
         work.resources.removeAll(keepingCapacity: true)
         work.classes.removeAll(keepingCapacity: true)
         work.capped.removeAll(keepingCapacity: true)
-        work.changed.removeAll(keepingCapacity: true)
-        for r in dirty {
+        for r in work.dirty {
             resources[Int(r)].isDirty = false
-            resources[Int(r)].mark = epoch
-            work.resources.append(r)
+            enter(Int(r), epoch, &work)
         }
-        dirty.removeAll(keepingCapacity: true)
-        resources.withUnsafeMutableBufferPointer { resources in
-            classes.withUnsafeMutableBufferPointer { classes in
-                incidences.withUnsafeBufferPointer { incidences in
-                    var i = 0
-                    while i < work.resources.count {
-                        let r = Int(work.resources[i])
-                        i += 1
-                        resources[r].left = resources[r].capacity
-                        resources[r].weight = 0
-                        resources[r].unfixed = 0
-                        resources[r].newLoad = 0
-                        resources[r].newBound = 0
-                        var link = resources[r].first
-                        while link >= 0 {
-                            let c = Int(incidences[Int(link)].of)
-                            link = incidences[Int(link)].next
-                            guard classes[c].mark != epoch else { continue }
-                            classes[c].mark = epoch
-                            classes[c].isFixed = false
-                            work.classes.append(Int32(c))
-                            if classes[c].cap < .infinity {
-                                work.capped.append(Capped(ratio: classes[c].cap / classes[c].weight, of: Int32(c)))
-                            }
-                            for k in Int(classes[c].firstIncidence)..<Int(classes[c].incidenceEnd) {
-                                let other = Int(incidences[k].resource)
-                                if resources[other].mark != epoch {
-                                    resources[other].mark = epoch
-                                    work.resources.append(Int32(other))
-                                }
-                            }
-                        }
-                    }
-                    for number in work.classes {
-                        let c = Int(number)
-                        let weight = classes[c].weight * Double(classes[c].members.count)
-                        for k in Int(classes[c].firstIncidence)..<Int(classes[c].incidenceEnd) {
-                            let r = Int(incidences[k].resource)
-                            resources[r].weight += weight
-                            resources[r].unfixed &+= 1
-                        }
-                    }
-                }
-            }
-        }
-        work.capped.sort { $0.ratio < $1.ratio || ($0.ratio == $1.ratio && $0.of < $1.of) }
-    }
-
-    /// Raises the common share until a cap or a resource stops a class, fixes that class, and goes on with the others.
-    private mutating func fill(_ work: inout Scratch) {
-        work.open.removeAll(keepingCapacity: true)
-        work.shares.removeAll(keepingCapacity: true)
-        for r in work.resources where resources[Int(r)].unfixed > 0 {
-            resources[Int(r)].exactWeight = resources[Int(r)].weight
-            resources[Int(r)].place = Int32(work.open.count)
-            work.open.append(r)
-            work.shares.append(resources[Int(r)].left / resources[Int(r)].weight)
-        }
-        var unfixed = work.classes.count
-        var nextCapped = 0
-        while unfixed > 0 {
-            var lowest = Double.infinity
-            var bottleneck = 0
-            work.shares.withUnsafeBufferPointer { shares in
-                for i in 0..<shares.count where shares[i] < lowest {
-                    lowest = shares[i]
-                    bottleneck = i
-                }
-            }
-            while nextCapped < work.capped.count, classes[Int(work.capped[nextCapped].of)].isFixed { nextCapped += 1 }
-            if nextCapped < work.capped.count, work.capped[nextCapped].ratio <= lowest {
-                let c = Int(work.capped[nextCapped].of)
-                fix(c, rate: classes[c].cap, by: Fluid.ownCap, &work)
-                unfixed -= 1
-                continue
-            }
-            let r = work.open[bottleneck]
-            var link = resources[Int(r)].first
+        work.dirty.removeAll(keepingCapacity: true)
+        var i = 0
+        // Once all classes are found, no list can bring another.
+        while i < work.resources.count, work.classes.count < attachedCount {
+            var link = resources[Int(work.resources[i])].first
+            i += 1
             while link >= 0 {
                 let c = Int(incidences[Int(link)].of)
                 link = incidences[Int(link)].next
-                guard !classes[c].isFixed else { continue }
-                fix(c, rate: classes[c].weight * lowest, by: r, &work)
-                unfixed -= 1
+                guard classes[c].mark != epoch else { continue }
+                classes[c].mark = epoch
+                classes[c].newRate = -1
+                work.classes.append(Int32(truncatingIfNeeded: c))
+                if classes[c].cap < .infinity {
+                    work.capped.append(
+                        Fluid.Capped(ratio: classes[c].cap / classes[c].weight, of: Int32(truncatingIfNeeded: c)))
+                }
+                let weight = classes[c].weight * Double(classes[c].count)
+                for k in Int(classes[c].firstIncidence)..<Int(classes[c].incidenceEnd) {
+                    let r = Int(incidences[k].resource)
+                    if filling[r].mark != epoch { enter(r, epoch, &work) }
+                    filling[r].weight += weight
+                    filling[r].unfixed &+= 1
+                }
+            }
+        }
+        if work.capped.count > 1 {
+            work.capped.sort { $0.ratio < $1.ratio || ($0.ratio == $1.ratio && $0.of < $1.of) }
+        }
+    }
+
+    private func enter(_ r: Int, _ epoch: UInt32, _ work: inout Fluid.Scratch) {
+        work.resources.append(Int32(truncatingIfNeeded: r))
+        filling[r] = Fluid.Filling(left: resources[r].capacity, mark: epoch)
+    }
+
+    /// Raises the common share until a cap or a resource stops a class, fixes that class, and goes on with the others.
+    func fill(_ work: inout Fluid.Scratch) {
+        work.open.removeAll(keepingCapacity: true)
+        work.shares.removeAll(keepingCapacity: true)
+        for r in work.resources where filling[Int(r)].unfixed > 0 {
+            filling[Int(r)].exactWeight = filling[Int(r)].weight
+            work.open.append(r)
+            work.shares.append(filling[Int(r)].left / filling[Int(r)].weight)
+        }
+        var unfixed = work.classes.count
+        var nextCapped = 0
+        work.shares.withUnsafeMutableBufferPointer { shares in
+            work.open.withUnsafeMutableBufferPointer { open in
+                var openCount = open.count
+                while unfixed > 0 {
+                    let (bottleneck, lowest) = lowestShare(shares, open, &openCount)
+                    while nextCapped < work.capped.count, classes[Int(work.capped[nextCapped].of)].newRate >= 0 {
+                        nextCapped += 1
+                    }
+                    if nextCapped < work.capped.count, work.capped[nextCapped].ratio <= lowest {
+                        let c = Int(work.capped[nextCapped].of)
+                        fix(c, rate: classes[c].cap, by: Fluid.ownCap)
+                        unfixed -= 1
+                        continue
+                    }
+                    let r = open[bottleneck]
+                    var link = resources[Int(r)].first
+                    while link >= 0 {
+                        let c = Int(incidences[Int(link)].of)
+                        link = incidences[Int(link)].next
+                        guard classes[c].newRate < 0 else { continue }
+                        fix(c, rate: classes[c].weight * lowest, by: r)
+                        filling[Int(r)].bound &+= classes[c].count
+                        unfixed -= 1
+                    }
+                }
             }
         }
     }
 
-    private mutating func fix(_ c: Int, rate: Double, by bound: Int32, _ work: inout Scratch) {
-        let count = classes[c].members.count
-        classes[c].isFixed = true
-        let load = rate * Double(count)
-        let weight = classes[c].weight * Double(count)
-        let first = Int(classes[c].firstIncidence)
-        let end = Int(classes[c].incidenceEnd)
-        resources.withUnsafeMutableBufferPointer { resources in
-            for k in first..<end {
-                let r = Int(incidences[k].resource)
-                resources[r].newLoad += load
-                resources[r].left -= load
-                resources[r].weight -= weight
-                resources[r].unfixed &-= 1
-                let place = Int(resources[r].place)
-                if resources[r].unfixed == 0 {
-                    work.shares[place] = .infinity
+    /// The open resource with the lowest share; those without transfers left to fix are dropped on the way.
+    private func lowestShare(
+        _ shares: UnsafeMutableBufferPointer<Double>, _ open: UnsafeMutableBufferPointer<Int32>, _ openCount: inout Int
+    ) -> (place: Int, share: Double) {
+        var lowest = Double.infinity
+        var bottleneck = 0
+        var i = 0
+        while i < openCount {
+            guard shares[i] < lowest else {
+                i &+= 1
+                continue
+            }
+            let r = Int(open[i])
+            if filling[r].isStale {
+                if filling[r].unfixed == 0 {
+                    openCount &-= 1
+                    open[i] = open[openCount]
+                    shares[i] = shares[openCount]
                     continue
                 }
                 // Subtraction leaves rounding behind; once most of the sum is gone, what is left is added up afresh.
-                if resources[r].weight < resources[r].exactWeight * 1e-3 {
-                    var sum = 0.0
-                    var link = resources[r].first
-                    while link >= 0 {
-                        let other = Int(incidences[Int(link)].of)
-                        if !classes[other].isFixed {
-                            sum += classes[other].weight * Double(classes[other].members.count)
-                        }
-                        link = incidences[Int(link)].next
-                    }
-                    resources[r].weight = sum
-                    resources[r].exactWeight = sum
-                }
-                work.shares[place] = max(resources[r].left, 0) / resources[r].weight
+                if filling[r].weight < filling[r].exactWeight * 1e-3 { addUpWeight(r) }
+                filling[r].isStale = false
+                shares[i] = max(filling[r].left, 0) / filling[r].weight
+                guard shares[i] < lowest else { continue }
             }
-            if bound >= 0 { resources[Int(bound)].newBound &+= Int32(count) }
+            lowest = shares[i]
+            bottleneck = i
+            i &+= 1
         }
-        setBound(c, by: bound, count: Int32(count))
-        if rate != classes[c].rate {
-            bringUp(c)
-            classes[c].rate = rate
-            work.changed.append(Int32(c))
-        } else if classes[c].needsKey {
-            work.changed.append(Int32(c))
+        return (bottleneck, lowest)
+    }
+
+    private func addUpWeight(_ r: Int) {
+        var sum = 0.0
+        var link = resources[r].first
+        while link >= 0 {
+            let c = Int(incidences[Int(link)].of)
+            if classes[c].newRate < 0 { sum += classes[c].weight * Double(classes[c].count) }
+            link = incidences[Int(link)].next
+        }
+        filling[r].weight = sum
+        filling[r].exactWeight = sum
+    }
+
+    private func fix(_ c: Int, rate: Double, by bound: Int32) {
+        classes[c].newRate = rate
+        classes[c].newBound = bound
+        let count = Double(classes[c].count)
+        let load = rate * count
+        let weight = classes[c].weight * count
+        for k in Int(classes[c].firstIncidence)..<Int(classes[c].incidenceEnd) {
+            let r = Int(incidences[k].resource)
+            filling[r].load += load
+            filling[r].left -= load
+            filling[r].weight -= weight
+            filling[r].unfixed &-= 1
+            filling[r].isStale = true
         }
     }
 }

@@ -32,21 +32,24 @@ public struct Fluid: Sendable {
         // Head of the list of classes that use it, through `Incidence.next`.
         var first: Int32 = Fluid.none
         var isDirty = false
-        var mark: UInt32 = 0
-        // Only meaningful while solving.
-        var left = 0.0
-        var weight = 0.0
-        var exactWeight = 0.0
-        var unfixed: Int32 = 0
-        var place: Int32 = 0
-        var newLoad = 0.0
-        var newBound: Int32 = 0
         // The measures: `load` and `bound` hold since `since`.
         var bound: Int32 = 0
         var load = 0.0
         var since = 0.0
         var carried = 0.0
         var boundSeconds = 0.0
+    }
+
+    /// What the solver knows of a resource; apart from the rest so that little memory is walked.
+    struct Filling: Sendable {
+        var left = 0.0
+        var weight = 0.0
+        var exactWeight = 0.0
+        var load = 0.0
+        var bound: Int32 = 0
+        var unfixed: Int32 = 0
+        var mark: UInt32 = 0
+        var isStale = false
     }
 
     /// One class on one resource.
@@ -61,16 +64,19 @@ public struct Fluid: Sendable {
         // Its incidences are a slice of the table of incidences.
         let firstIncidence: Int32
         let incidenceEnd: Int32
+        var count: Int32 = 0
+        var mark: UInt32 = 0
         let weight: Double
         let cap: Double
+        var rate = 0.0
+        // What the solver found, negative while it has not.
+        var newRate = 0.0
+        var newBound: Int32 = Fluid.none
         // Bytes each member would have moved since the class was last empty, at time `since`.
         var service = 0.0
-        var rate = 0.0
         var since = 0.0
         var members: ContiguousArray<Member> = []
         var heapPlace: Int32 = Fluid.none
-        var mark: UInt32 = 0
-        var isFixed = false
         var needsKey = false
         var boundBy: Int32 = Fluid.none
         var boundCount: Int32 = 0
@@ -121,8 +127,12 @@ public struct Fluid: Sendable {
 
     var now = 0.0
     var resources: ContiguousArray<Resource> = []
+    // In step with `resources`.
+    var filling: ContiguousArray<Filling> = []
     var incidences: ContiguousArray<Incidence> = []
     var classes: ContiguousArray<Class> = []
+    // Classes that have members and a route.
+    var attachedCount = 0
     var transfers: ContiguousArray<Transfer> = []
     var freeTransfers: ContiguousArray<Int32> = []
     var routes: ContiguousArray<ContiguousArray<Int32>> = []
@@ -154,6 +164,7 @@ public struct Fluid: Sendable {
     public mutating func addResource(capacity: Double) -> ResourceID {
         precondition(capacity >= 0 && capacity.isFinite, "a capacity must be finite and not negative: \(capacity)")
         resources.append(Resource(capacity: capacity, since: now))
+        filling.append(Filling())
         if let count = history?.bucketCount { history!.bytes.append(contentsOf: repeatElement(0, count: count)) }
         return ResourceID(index: Int32(resources.count - 1))
     }

@@ -45,6 +45,15 @@ int main(int argc, char **argv) {
                 t.links.push_back(name);
                 t.route += name + " ";
             }
+            // A cap is a private link.
+            if (t.cap > 0) {
+                const std::string cap = "cap " + t.id;
+                if (!links.count(cap)) {
+                    links[cap] = zone->create_link(cap, t.cap)->set_latency(0);
+                }
+                t.links.push_back(cap);
+                t.route += cap;
+            }
             transfers.push_back(t);
         }
     }
@@ -57,7 +66,7 @@ int main(int argc, char **argv) {
         std::vector<sg::LinkInRoute> up;
         for (const auto &name : t.links) up.emplace_back(links[name]);
         zone->add_route(from->get_netpoint(), nullptr, nullptr, nullptr, up, false);
-        zone->add_route(to->get_netpoint(), nullptr, nullptr, nullptr, std::vector<sg::LinkInRoute>(), false);
+        zone->add_route(nullptr, to->get_netpoint(), nullptr, nullptr, std::vector<sg::LinkInRoute>(), false);
         ends[t.route] = {from, to};
     }
     zone->seal();
@@ -67,12 +76,11 @@ int main(int argc, char **argv) {
         for (const auto &t : transfers) {
             if (t.start > sg::Engine::get_clock()) sg::this_actor::sleep_until(t.start);
             auto comm = sg::Comm::sendto_init();
-            if (t.cap > 0) comm->set_rate(t.cap);
             comm->set_payload_size(uint64_t(t.size));
             comm->set_source(ends[t.route].first);
             comm->set_destination(ends[t.route].second);
+            // Naming both ends starts it.
             running.push_back(comm);
-            comm->start();
         }
         for (auto &comm : running) comm->wait();
     });

@@ -40,6 +40,13 @@ struct Xoshiro {
         return Double(time.seconds) + Double(time.attoseconds) * 1e-18
     }
 
+    static func turn(_ agenda: inout Agenda, _ random: inout Xoshiro, _ count: Int) {
+        for _ in 0..<count {
+            guard let event = agenda.next(until: .never) else { return }
+            agenda.schedule(event, at: SimTime(nanoseconds: agenda.now.nanoseconds &+ random.nanoseconds()))
+        }
+    }
+
     /// Nanoseconds an event: take the next, schedule it again later.
     static func hold(pending: Int, events: Int) -> Double {
         var agenda = Agenda()
@@ -47,14 +54,12 @@ struct Xoshiro {
         for i in 0..<pending {
             agenda.schedule(Event(kind: 0, subject: Int32(i)), at: SimTime(nanoseconds: random.nanoseconds()))
         }
-        func run(_ count: Int) {
-            for _ in 0..<count {
-                guard let event = agenda.next(until: .never) else { return }
-                agenda.schedule(event, at: SimTime(nanoseconds: agenda.now.nanoseconds &+ random.nanoseconds()))
-            }
-        }
-        run(2 * pending + 1000)
-        return seconds { run(events) } / Double(events) * 1e9
+        turn(&agenda, &random, 2 * pending + 1000)
+        let clock = ContinuousClock()
+        let start = clock.now
+        turn(&agenda, &random, events)
+        let time = (clock.now - start).components
+        return (Double(time.seconds) + Double(time.attoseconds) * 1e-18) / Double(events) * 1e9
     }
 
     struct File: Decodable {
