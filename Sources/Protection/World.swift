@@ -1,4 +1,3 @@
-
 /// The whole installation as a scenario describes it: lists of nouns that refer to each other by place.
 public struct World: Sendable, Hashable {
     public var domains: [Domain] = []
