@@ -1,0 +1,102 @@
+internal import Protection
+internal import Units
+
+/// What a value has to look like. The reader's getters and the JSON Schema both go by it.
+indirect enum Shape: Hashable {
+    /// Any text, such as a column's name.
+    case text
+    /// A name, or with ranges in braces a pattern for many.
+    case pattern
+    /// The name of something the scenario has, of this kind.
+    case reference(String)
+    /// Names, wildcards or patterns of things of this kind.
+    case references(String)
+    case size, share, rate, duration, date, timeOfDay, moment, window, retention, distribution, bool
+    /// A size, or a share of something said with the key.
+    case amount
+    case count(ClosedRange<Int>)
+    case number(ClosedRange<Double>)
+    case choice([String])
+    case list(Shape)
+    case oneOrMany(Shape)
+    /// A mapping with the keys of the table of this name.
+    case record(String)
+    /// A mapping from names of the scenario's own to records.
+    case named(String)
+    /// One of several.
+    case either([Shape])
+    /// Mappings kept for a later use; any keys.
+    case anyRecord
+
+    /// What messages say is expected.
+    var expected: String {
+        switch self {
+        case .text: "a text"
+        case .pattern: NamePattern.expected
+        case .reference(let kind): "the name of a \(kind)"
+        case .references(let kind): "names of \(kind)s, such as web-01, web-{01..20} or \"web-*\""
+        case .size: Bytes.expected
+        case .share: Fraction.expected
+        case .amount: "a percentage, such as 3 %, or \(Bytes.expected)"
+        case .rate: ByteRate.expected
+        case .duration: SimDuration.expected
+        case .date: CivilDate.expected
+        case .timeOfDay: TimeOfDay.expected
+        case .moment: "a moment, such as 2026-01-12 02:00 or day 7 02:00"
+        case .window: "a window of the day, such as 20:00 .. 06:00"
+        case .retention: CalendarSpan.expected
+        case .distribution:
+            "a time or a distribution of times, such as 4 h, exponential 90 d, uniform 10 min .. 4 h, "
+                + "normal 2 h deviation 30 min, lognormal 2 h variation 0.5 or weibull 90 d shape 1.5"
+        case .bool: "yes or no"
+        case .count(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        case .number(let range): "a number from \(range.lowerBound) to \(range.upperBound)"
+        case .choice(let words): "one of \(words.joined(separator: ", "))"
+        case .list(let shape): "a list, each element \(shape.expected)"
+        case .oneOrMany(let shape): "\(shape.expected), or a list of such"
+        case .record(let name): "a mapping that describes a \(name)"
+        case .named(let name): "a mapping from names to mappings that each describe a \(name)"
+        case .either(let shapes): shapes.map(\.expected).joined(separator: "; or ")
+        case .anyRecord: "a mapping"
+        }
+    }
+}
+
+/// A key of a mapping: its shape, its default and what it means.
+struct Field: Sendable {
+    var key: String
+    var shape: Shape
+    var isRequired: Bool
+    /// The text that stands in where the key is left out; nil: nothing does.
+    var fallback: String?
+    /// Where the default comes from.
+    var source: String
+    var meaning: String
+
+    init(
+        _ key: String, _ shape: Shape, required: Bool = false, default fallback: String? = nil,
+        from source: String = "",
+        _ meaning: String
+    ) {
+        (self.key, self.shape, isRequired) = (key, shape, required)
+        (self.fallback, self.source, self.meaning) = (fallback, source, meaning)
+    }
+}
+
+/// All keys a mapping of one kind may have.
+struct Table: Sendable {
+    var name: String
+    var fields: [Field]
+    private var places: [String: Int] = [:]
+
+    init(_ name: String, _ fields: [Field]) {
+        (self.name, self.fields) = (name, fields)
+        for (index, field) in fields.enumerated() {
+            precondition(places[field.key] == nil, "table \(name) has \(field.key) twice")
+            places[field.key] = index
+        }
+    }
+
+    var keys: [String] { fields.map(\.key) }
+    func field(_ key: String) -> Field? { places[key].map { fields[$0] } }
+}
