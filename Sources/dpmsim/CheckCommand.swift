@@ -13,29 +13,32 @@ struct CheckCommand: ParsableCommand {
     private struct Findings: Encodable {
         var problems: [ProblemFact]
         var refusals: [RefusalFact]
+        var warnings: [RefusalFact]
+        /// Machines in protection groups, and those of them that can be protected.
         var machines: Int
-        var protectedMachines: Int
+        var protectable: Int
     }
 
     func run() throws {
         let input = ScenarioInput(path: file)
-        let refusals = input.setting?.world.refusals() ?? []
-        let coverage = input.setting.map { Coverage(of: $0.world, refusals: refusals) }
+        let coverage = input.setting.map { Coverage(of: $0.world) }
         if json {
             try JSONOutput.print(
                 Findings(
-                    problems: input.problems.map(ProblemFact.init), refusals: refusals.map(RefusalFact.init),
-                    machines: input.setting?.world.machines.count ?? 0, protectedMachines: coverage?.protectable ?? 0))
+                    problems: input.problems.map(ProblemFact.init),
+                    refusals: (coverage?.refusals ?? []).map(RefusalFact.init),
+                    warnings: (coverage?.warnings ?? []).map(RefusalFact.init), machines: coverage?.asked ?? 0,
+                    protectable: coverage?.protectable ?? 0))
         } else {
-            printText(input, refusals, coverage)
+            printText(input, coverage)
         }
         if !input.problems.isEmpty || coverage?.isNothing == true { throw Ending.badInput }
     }
 
-    private func printText(_ input: ScenarioInput, _ refusals: [Refusal], _ coverage: Coverage?) {
+    private func printText(_ input: ScenarioInput, _ coverage: Coverage?) {
         let out = Terminal.output
         for problem in input.problems { out.line(problem.text(for: out)) }
-        for refusal in refusals { out.line(refusal.text(for: out)) }
+        coverage?.print(on: out)
         if let coverage, let setting = input.setting {
             out.line("\(file): \(setting.name): \(coverage).")
         } else {

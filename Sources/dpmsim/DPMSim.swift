@@ -12,5 +12,6 @@ import ArgumentParser
         version: dpmsimVersion,
         subcommands: [
             RunCommand.self, CheckCommand.self, ExplainCommand.self, SchemaCommand.self, RulesCommand.self,
+            Validate.self,
         ])
 }

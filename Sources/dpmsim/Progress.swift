@@ -12,7 +12,8 @@ struct Progress {
         let elapsed = clock.seconds
         guard terminal.isLive, elapsed >= 1, elapsed - (drawn ?? 0) >= 0.1 else { return }
         drawn = elapsed
-        terminal.write("\r" + Progress.text(share, place, events, after: elapsed, width: terminal.width) + "\u{1B}[K")
+        terminal.write(
+            "\r" + Progress.text(share, place, events, after: elapsed, width: terminal.width ?? 80) + "\u{1B}[K")
     }
 
     /// Takes the line away again, before anything else is printed.

@@ -50,7 +50,8 @@ struct RunCommand: ParsableCommand {
         if json {
             Terminal.output.line(ReportJSON.text(facts))
         } else {
-            Terminal.output.write(Summary.text(facts))
+            let out = Terminal.output
+            out.write(Summary.text(facts, colours: out.isColoured, width: min(out.width ?? 100, 100)))
         }
         try folder?.write(ReportFiles.all(of: facts))
         if let report, !json { Terminal.output.line("report: \(report)/\(ReportFiles.firstPage)") }
@@ -79,10 +80,10 @@ struct RunCommand: ParsableCommand {
     /// Prints what of the world cannot be protected as asked.
     /// - Throws: the end of the program if nothing can be.
     private func announceRefusals(of world: World) throws {
-        let refusals = world.refusals()
         let terminal = Terminal.errors
-        for refusal in refusals { terminal.line(refusal.text(for: terminal)) }
-        guard !Coverage(of: world, refusals: refusals).isNothing else {
+        let coverage = Coverage(of: world)
+        coverage.print(on: terminal)
+        guard !coverage.isNothing else {
             terminal.line("None of the machines can be protected as asked; nothing was run.")
             throw Ending.badInput
         }

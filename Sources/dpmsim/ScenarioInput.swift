@@ -40,6 +40,11 @@ extension Refusal {
     func text(for terminal: Terminal) -> String {
         let head = "\(id == 0 ? "error" : "error \(id)") (\(rule))"
         guard description.hasPrefix(head) else { return description }
-        return terminal.styled(head, .yellow) + description.dropFirst(head.count)
+        return terminal.styled(head, .red) + description.dropFirst(head.count)
+    }
+    /// The same for what is allowed but deserves a word.
+    func warningText(for terminal: Terminal) -> String {
+        let head = "\(id == 0 ? "warning" : "warning \(id)") (\(rule))"
+        return terminal.styled(head, .yellow) + " \(object): \(cause). \(action)."
     }
 }

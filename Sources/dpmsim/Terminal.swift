@@ -7,7 +7,8 @@ struct Terminal {
     private let descriptor: Int32
     /// A person is looking: progress may be drawn.
     let isLive: Bool
-    private let isColoured: Bool
+    /// Escape sequences for colour are wanted.
+    let isColoured: Bool
 
     static let output = Terminal(descriptor: 1)
     static let errors = Terminal(descriptor: 2)
@@ -40,10 +41,10 @@ struct Terminal {
 
     func line(_ text: String = "") { write(text + "\n") }
 
-    /// Columns a line may take; 80 where the terminal does not say.
-    var width: Int {
+    /// Columns of the terminal; nil where there is none, or it does not say.
+    var width: Int? {
         var size = winsize()
-        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
         return Int(size.ws_col)
     }
 }

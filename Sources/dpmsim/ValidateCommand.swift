@@ -44,12 +44,10 @@ struct Validate: ParsableCommand {
         let cases = try files.map { try OracleFile.read($0) }
         var failures = 0
         var count = 0
-        let clock = ContinuousClock()
         func report(_ run: () -> OracleOutcome) {
-            let start = clock.now
+            let clock = WallClock()
             let outcome = run()
-            let duration = (clock.now - start).components
-            let seconds = Double(duration.seconds) + Double(duration.attoseconds) * 1e-18
+            let seconds = clock.seconds
             count += 1
             if !outcome.passed { failures += 1 }
             let error = String(format: "%8.1e  %6.3f s", outcome.worstError, seconds)

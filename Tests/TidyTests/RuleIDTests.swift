@@ -18,6 +18,17 @@ private func unknownRules(in file: SourceFile) -> [String] {
     }.map { "\(file.path): there is no rule \($0)-\($1)" }
 }
 
+/// One line for each place or suite that the list of `dpmsim rules` names and that is not there, and each rule it lacks.
+private func ruleListProblems(_ list: String, files: Set<String>, tests: String) -> [String] {
+    let places = list.matches(of: /\bin:\s*"([^"]+)"/).map { "Sources/Protection/Rules/\($0.1).swift" }
+    let suites = list.matches(of: /\btests:\s*"([^"]+)"/).map { "\($0.1)Rules" }
+    let listed = Set(list.matches(of: /RuleEntry\(\s*"(\w+)",\s*(\d+),/).map { "\($0.1)-\($0.2)" })
+    let wanted = catalogue.flatMap { family, last in (1...last).map { "\(family)-\($0)" } }
+    return places.filter { !files.contains($0) }.map { "there is no \($0)" }
+        + suites.filter { !tests.contains("struct \($0)") }.map { "there is no suite \($0)" }
+        + wanted.filter { !listed.contains($0) }.sorted().map { "\($0) is not listed" }
+}
+
 @Suite("rule ids are those of the catalogue") struct RuleIDTests {
     @Test("every rule id named in sources and tests exists")
     func namedRulesExist() {
@@ -36,5 +47,24 @@ private func unknownRules(in file: SourceFile) -> [String] {
         ] as [(String, [String])])
     func unknownIDsAreFound(text: String, problems: [String]) {
         #expect(unknownRules(in: SourceFile(path: "a.swift", text: text)) == problems.map { "a.swift: " + $0 })
+    }
+
+    @Test("the list of rules has every rule, and names files and suites that are there")
+    func listOfRulesIsTrue() {
+        let tests = Tree.swiftTests.filter { $0.path.hasPrefix("Tests/ProtectionTests/") }.map(\.text)
+        let problems = ruleListProblems(
+            Tree.text(of: "Sources/Protection/RuleCatalogue.swift"), files: Set(Tree.swiftSources.map(\.path)),
+            tests: tests.joined())
+        #expect(problems == [])
+    }
+
+    @Test("a list of rules that names what is not there is found, and so is a rule it lacks")
+    func falseListsAreFound() {
+        let all = catalogue.flatMap { family, last in (1...last).map { "RuleEntry(\"\(family)\", \($0), \"x\")\n" } }
+        let list = all.filter { !$0.contains("\"REC\", 7,") }.joined() + #"in: "Gone", tests: "XYZ""#
+        #expect(
+            ruleListProblems(list, files: [], tests: "struct SCNRules") == [
+                "there is no Sources/Protection/Rules/Gone.swift", "there is no suite XYZRules", "REC-7 is not listed",
+            ])
     }
 }
