@@ -421,8 +421,11 @@ extension RunState {
         case .replicaCreation: becomesInconsistent(m, error: record.error, delay: tuning.autoCheckDelay)
         case .consistencyCheck:
             resolve(3104, .machine, m)
-            machines[m].replica = .ok
-            becomesInconsistent(m, error: record.error, delay: tuning.autoRerunDelay)
+            machines[m].replica = .inconsistent
+            raise(3106, .machine, m, error: record.error)
+            if world.groups[Int(record.group)].automaticChecks {
+                scheduleCheck(m, after: recheckDelay(Int(record.attempt)), attempt: Int(record.attempt) + 1)
+            }
         case .expressFull, .secondary:
             let policy = RerunPolicy(attempts: tuning.autoRerunAttempts, delay: tuning.autoRerunDelay)
             if record.status == .failed, machines[m].replica == .ok,
@@ -452,13 +455,18 @@ extension RunState {
         if world.groups[machines[m].group!].automaticChecks { scheduleCheck(m, after: delay) }
     }
 
-    mutating func scheduleCheck(_ m: Int, after delay: SimDuration) {
-        agenda.schedule(Event(.automaticCheck, m), at: agenda.now + delay)
+    mutating func scheduleCheck(_ m: Int, after delay: SimDuration, attempt: Int = 0) {
+        agenda.schedule(Event(.automaticCheck, m, detail: min(attempt, 255)), at: agenda.now + delay)
     }
 
-    mutating func automaticCheck(_ m: Int) {
+    /// A check that failed runs again soon, as other jobs do; after that once a day, until it succeeds.
+    private func recheckDelay(_ attempt: Int) -> SimDuration {
+        attempt < tuning.autoRerunAttempts ? tuning.autoRerunDelay : .days(1)
+    }
+
+    mutating func automaticCheck(_ m: Int, attempt: Int) {
         guard machines[m].replica == .inconsistent, machines[m].job < 0 else { return }
-        jobDue(m, purpose: .consistencyCheck, attempt: 0, due: agenda.now)
+        jobDue(m, purpose: .consistencyCheck, attempt: attempt, due: agenda.now)
     }
 
     mutating func scheduledCheck(_ g: Int) {

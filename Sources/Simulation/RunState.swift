@@ -150,7 +150,7 @@ struct RunState {
                 subject, purpose: DiskJob.Purpose(rawValue: UInt8(detail & 0xff))!, attempt: detail >> 8,
                 due: SimTime(nanoseconds: event.argument))
         case .jobStep: jobStep(subject, input: DiskJob.Input(rawValue: UInt8(detail))!, id: event.argument)
-        case .automaticCheck: automaticCheck(subject)
+        case .automaticCheck: automaticCheck(subject, attempt: detail)
         case .scheduledCheck: scheduledCheck(subject)
         case .windowEnd: windowEnded(subject)
         case .pruning: prune()
