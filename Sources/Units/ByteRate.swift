@@ -31,7 +31,8 @@ extension ByteRate: LosslessStringConvertible {
     ]
 
     /// What a scenario may write, for messages.
-    public static let expected = "a rate with its unit (B/s, kB/s, MB/s, GB/s, MiB/s, GiB/s, kbit/s, Mbit/s, Gbit/s), such as 10 Gbit/s"
+    public static let expected =
+        "a rate with its unit (B/s, kB/s, MB/s, GB/s, MiB/s, GiB/s, kbit/s, Mbit/s, Gbit/s), such as 10 Gbit/s"
 
     public init?(_ description: String) {
         guard let (number, unit) = splitQuantity(description), let decimal = DecimalText(number),

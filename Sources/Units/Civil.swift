@@ -120,7 +120,8 @@
     public func text(_ time: SimTime) -> String {
         let date = date(of: time)
         let seconds = sinceMidnight(of: time).nanoseconds / 1_000_000_000
-        return "\(date.weekday.short) \(date) \(twoDigits(seconds / 3_600)):\(twoDigits(seconds / 60 % 60)):\(twoDigits(seconds % 60))"
+        return
+            "\(date.weekday.short) \(date) \(twoDigits(seconds / 3_600)):\(twoDigits(seconds / 60 % 60)):\(twoDigits(seconds % 60))"
     }
 }
 
@@ -135,7 +136,9 @@
     }
     public static let expected = "a retention range in days, weeks, months or years, such as 8 weeks"
     public init?(_ description: String) {
-        guard let (number, text) = splitQuantity(description), let count = Int(number), count <= 100_000 else { return nil }
+        guard let (number, text) = splitQuantity(description), let count = Int(number), count <= 100_000 else {
+            return nil
+        }
         switch text {
         case "d", "day", "days": self.init(count, .days)
         case "w", "week", "weeks": self.init(count, .weeks)
