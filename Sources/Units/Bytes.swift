@@ -48,9 +48,11 @@ extension Bytes: LosslessStringConvertible {
         self.init(count)
     }
 
-    /// Exact: reading it back gives the same count. Decimal units where three decimals suffice, else binary, else bytes.
+    /// Exact: reading it back gives the same count. The largest decimal unit if three decimals suffice, else binary units,
+    /// else smaller decimal ones, else bytes.
     public var description: String {
-        for unit in [5, 4, 3, 2, 1, 10, 9, 8, 7, 6].map({ Bytes.units[$0] }) where count >= unit.count {
+        let largest = (1...5).last { count >= Bytes.units[$0].count } ?? 1
+        for unit in [largest, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1].map({ Bytes.units[$0] }) where count >= unit.count {
             if let text = DecimalText.exact(count, per: unit.count) { return "\(text) \(unit.name)" }
         }
         return "\(count) B"
