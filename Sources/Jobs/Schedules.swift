@@ -113,11 +113,17 @@ extension DailyWindow {
 }
 
 extension Throttle {
-    /// The rate in force at `time`.
+    /// The rate in force at `time`. Working hours that pass midnight belong to the day on which they began.
     /// - Rule: REC-5
     public func rate(at time: SimTime, clock: CivilClock) -> ByteRate {
-        let isWorkDay = workDays.contains(clock.date(of: time).weekday)
-        return isWorkDay && workHours.contains(time, clock: clock) ? workRate : otherRate
+        var opening = clock.time(of: clock.date(of: time), at: workHours.start)
+        if opening > time { opening = opening - .days(1) }
+        // Working hours longer than a day overlap; a week back every weekday has been seen.
+        for _ in 0..<7 where time - opening < workHours.duration {
+            if workDays.contains(clock.date(of: opening).weekday) { return workRate }
+            opening = opening - .days(1)
+        }
+        return otherRate
     }
 
     /// The next moment the rate may change: an opening or closing of the working hours.

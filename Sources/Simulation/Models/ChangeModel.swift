@@ -20,6 +20,8 @@ struct ChangeModel {
     private let firstWeekday: Int
     private let used: Int64
     private let growthPerDay: Double
+    /// What the virtual disks still take.
+    private let room: Int64
     /// Page-file blocks inside the working set.
     private let pageFile: Double
 
@@ -39,15 +41,17 @@ struct ChangeModel {
         weekdays = churn.weekdays.map { mean > 0 ? $0 / mean : 1 }
         stream = RandomStream(seed: seed, name: "churn", entity: Int32(number))
         firstWeekday = clock.startDate.weekday.rawValue
+        room = max(0, machine.protectedSize.count - used)
         growthPerDay = Double(used) * machine.growthPerYear.value / 365.25
         pageFile = min(Double(machine.pageFile.count), workingSet)
     }
 
     private static let day: Int64 = 86_400_000_000_000
 
-    /// Bytes in use at `time`: what there was, and what grew since the start.
+    /// Bytes in use at `time`: what there was, and what grew since the start, until the disks are full.
     func used(at time: SimTime) -> Int64 {
-        used + Int64(growthPerDay * (Double(max(0, time.nanoseconds)) / Double(ChangeModel.day)))
+        let grown = growthPerDay * (Double(max(0, time.nanoseconds)) / Double(ChangeModel.day))
+        return used + (grown < Double(room) ? Int64(grown) : room)
     }
 
     /// Bytes written in a span, a block as often as it is written.
@@ -69,7 +73,10 @@ struct ChangeModel {
     /// Bytes of distinct blocks that existed at `from` and were overwritten by `to`.
     func overwritten(from: SimTime, to: SimTime) -> Double {
         guard workingSet > 0 else { return 0 }
-        return workingSet * (1 - portableExp(-written(from: from, to: to) / workingSet))
+        let x = written(from: from, to: to) / workingSet
+        // Of 1 - exp(-x) little would be left for a small x; four terms of the series are exact to the last bit there.
+        if x < 1e-4 { return workingSet * x * (1 - x / 2 * (1 - x / 3 * (1 - x / 4))) }
+        return workingSet * (1 - portableExp(-x))
     }
 
     /// The share of those that is page file (PRC-5).

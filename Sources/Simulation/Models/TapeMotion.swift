@@ -21,6 +21,9 @@ struct TapeMotion {
 
     var loadTime: SimDuration { facts.load }
     var unloadTime: SimDuration { facts.unload }
+    /// Before a blank cartridge takes its first block, besides loading: media optimisation (LTO-9).
+    var firstLoadTime: SimDuration { facts.firstLoad }
+    var capacity: Bytes { facts.capacity }
 
     /// Wrap and metres from the beginning of tape of a byte.
     private func place(_ byte: Int64) -> (wrap: Int, x: Double) {
@@ -52,12 +55,24 @@ struct TapeMotion {
     /// The fastest the host may deliver plain bytes, by compression ratio; the interface's ceiling is the drive's resource.
     func streamCap(compressionRatio: Double) -> Double { Double(facts.nativeRate.bytesPerSecond) * compressionRatio }
 
+    /// What the drive gathers before it starts to write (section 3).
+    private var buffer: Double { facts.generation.rawValue >= 7 ? 512e6 : 256e6 }
+    private var lowestRate: Double { Double(facts.lowestStreamingRate.bytesPerSecond) }
+
     /// How often the drive runs dry over `bytes` on tape that come at `inputRate` bytes on tape a second.
     func backHitches(bytes: Int64, inputRate: Double) -> Int {
-        let lowest = Double(facts.lowestStreamingRate.bytesPerSecond)
-        guard inputRate > 0, inputRate < lowest else { return 0 }
-        let buffer = facts.generation.rawValue >= 7 ? 512e6 : 256e6
-        let period = buffer / inputRate + buffer / (lowest - inputRate)
-        return Int(Double(bytes) / inputRate / period)
+        guard inputRate > 0, inputRate < lowestRate else { return 0 }
+        return Int(Double(bytes) / inputRate / (buffer / inputRate + buffer / (lowestRate - inputRate)))
+    }
+
+    /// What the drive takes on average of an input of `inputRate` bytes on tape a second. It follows the input as long as
+    /// the buffer holds what comes in during a back-hitch; beyond that the input waits for the rest of each back-hitch.
+    func sustainedRate(inputRate: Double) -> Double {
+        guard inputRate > 0, inputRate < lowestRate else {
+            return min(inputRate, Double(facts.nativeRate.bytesPerSecond))
+        }
+        guard inputRate * backHitch > buffer else { return inputRate }
+        let burst = buffer / (lowestRate - inputRate)
+        return lowestRate * burst / (burst + backHitch)
     }
 }
