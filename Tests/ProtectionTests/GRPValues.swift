@@ -7,9 +7,11 @@ extension GRPRules {
         "GRP-5 obeyed: the frequencies of each retention range",
         arguments: [
             ("1 week", "daily weekly"), ("4 weeks", "daily weekly"), ("5 weeks", ""), ("0 weeks", ""),
-            ("1 month", "daily weekly bi-weekly monthly"), ("11 months", "daily weekly bi-weekly monthly"), ("12 months", ""),
+            ("1 month", "daily weekly bi-weekly monthly"), ("11 months", "daily weekly bi-weekly monthly"),
+            ("12 months", ""),
             ("1 year", "daily weekly bi-weekly monthly quarterly half-yearly yearly"),
-            ("99 years", "daily weekly bi-weekly monthly quarterly half-yearly yearly"), ("100 years", ""), ("30 days", ""),
+            ("99 years", "daily weekly bi-weekly monthly quarterly half-yearly yearly"), ("100 years", ""),
+            ("30 days", ""),
         ]) func frequencies(_ retention: String, _ allowed: String) throws
     {
         let span = try #require(CalendarSpan(retention))
@@ -75,7 +77,8 @@ extension GRPRules {
         let small = world { $0.poolVolumes[0].capacity = .gigabytes(50) }.reviewDiskAllocation(of: .gold)
         #expect(
             small.refusals.first?.description
-                == "error 33511 (GRP-8) machine alpha: Its 60.0 GB do not fit pool volume p1 of 50.0 GB. Choose a larger volume.")
+                == "error 33511 (GRP-8) machine alpha: Its 60.0 GB do not fit pool volume p1 of 50.0 GB. Choose a larger volume."
+        )
         let none = world { $0.poolVolumes = [] }.reviewDiskAllocation(of: .gold)
         #expect(none.refusals.map(\.id) == [33510, 33510, 33510])
         #expect(none.underProvisioned == none.toProvision)

@@ -44,7 +44,8 @@ extension LIVRules {
                 + "Add the host to a VMM cloud.")
         #expect(
             unnoticed { $0.vmmServers[0].isAtLeast2012SP1 = false }
-                == "error 33401 (LIV-4) machine alpha: VMM server vmm1 is older than 2012 SP1. Upgrade VMM to 2012 SP1 or later.")
+                == "error 33401 (LIV-4) machine alpha: VMM server vmm1 is older than 2012 SP1. Upgrade VMM to 2012 SP1 or later."
+        )
         #expect(
             unnoticed { $0.hosts[.h2].domain = .away }
                 == "error 33401 (LIV-4) machine alpha: DPM, VMM and hosts must be in one domain: DPM server dpm1 is in corp, "

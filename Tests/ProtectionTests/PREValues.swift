@@ -38,7 +38,8 @@ extension PRERules {
         #expect(
             small.differencingRefusal(of: .csv1, free: .gigabytes(2), machines: both, window: .hours(8)) == nil)
         #expect(
-            small.differencingRefusal(of: .csv1, free: .megabytes(1_500), machines: both, window: .hours(8))?.description
+            small.differencingRefusal(of: .csv1, free: .megabytes(1_500), machines: both, window: .hours(8))?
+                .description
                 == "error 30115 (PRE-8) volume csv1: 2 machines backed up at the same time for 8 h need 2 GB of differencing "
                 + "space, and 1.5 GB is free. Free space on the volume, back up fewer of its machines at a time, or choose a "
                 + "quieter time.")
@@ -124,7 +125,8 @@ extension PRERules {
         #expect(longPathWarning(machine: "alpha", componentPaths: ["C:\\short", path]) == nil)
         #expect(
             longPathWarning(machine: "alpha", componentPaths: [path, path + "y"])?.cause
-                == "It was recovered, but cannot be mounted: a path has 260 characters and must have fewer than 260 (\(path)y)")
+                == "It was recovered, but cannot be mounted: a path has 260 characters and must have fewer than 260 (\(path)y)"
+        )
     }
 
     @Test("SCN-1 and SCN-2 broken: a backup asks the agent of the host where the machine is now")
@@ -142,7 +144,8 @@ extension PRERules {
         }
         #expect(
             small.backupObstacle(for: .alpha, on: .h1)?.description
-                == "error 41 (LVL-2) machine alpha: The agent in it cannot be reached while it is off. Start the machine.")
+                == "error 41 (LVL-2) machine alpha: The agent in it cannot be reached while it is off. Start the machine."
+        )
     }
 
     @Test("LVL-1 and LVL-2: what each level recovers")

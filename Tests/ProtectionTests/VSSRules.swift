@@ -41,7 +41,8 @@ struct VSSRules {
                 $0.machines[.beta].backupIntegration = false
                 $0.machines[.beta].resourceGroupOnline = false
             },
-        ]) func online(_ example: Case) { check(example) }
+        ]) func online(_ example: Case)
+    { check(example) }
 
     @Test(
         "VSS-1 broken: a condition fails, and by VSS-2 the machine is paused",
@@ -72,7 +73,8 @@ struct VSSRules {
                 $0.machines[.beta].backupIntegration = false
                 $0.machines[.beta].dynamicDisks = true
             },
-        ]) func offline(_ example: Case) { check(example) }
+        ]) func offline(_ example: Case)
+    { check(example) }
 
     @Test(
         "VSS-2 obeyed: what is not running is not paused",
@@ -81,7 +83,8 @@ struct VSSRules {
             Case("saved", .offNoPause, .fileSystem, ["VSS-1 the machine is in saved state"]) {
                 $0.machines[.beta].power = .saved
             },
-        ]) func notRunning(_ example: Case) { check(example) }
+        ]) func notRunning(_ example: Case)
+    { check(example) }
 
     @Test(
         "VSS-3 obeyed: Linux is file-consistent on 2012 R2 and later",
@@ -94,7 +97,8 @@ struct VSSRules {
                 $0.machines[.beta].guest = .linux
                 $0.hosts[.n1].windows = .ws2012R2
             },
-        ]) func linux(_ example: Case) { check(example) }
+        ]) func linux(_ example: Case)
+    { check(example) }
 
     @Test(
         "VSS-3 broken: an older host, or no integration service, and Linux is paused",
@@ -116,7 +120,8 @@ struct VSSRules {
                 $0.machines[.beta].guest = .linux
                 $0.machines[.beta].backupIntegration = false
             },
-        ]) func oldLinux(_ example: Case) { check(example) }
+        ]) func oldLinux(_ example: Case)
+    { check(example) }
 
     @Test("VSS-4 obeyed: each of the three consistencies is recorded for some machine")
     func consistency() {
