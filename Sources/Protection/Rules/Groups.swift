@@ -25,6 +25,13 @@ extension World {
             )
         }
         if group.members.isEmpty { refuse(0, 1, "It has no members", "Add a machine, or remove the group") }
+        var isMember = [Bool](repeating: false, count: machines.count)
+        for member in group.members {
+            if isMember[Int(member.index)] {
+                refuse(157, 1, "It names machine \(machines[member].name) twice", "Name it once")
+            }
+            isMember[Int(member.index)] = true
+        }
         if group.disk == nil, group.shortTermTape == nil, group.longTermTape.isEmpty, group.online == nil {
             refuse(0, 3, "It has no protection method", "Protect to disk, to tape or online")
         }

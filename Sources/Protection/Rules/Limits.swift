@@ -59,12 +59,12 @@ extension World {
         }
         if data > ServerLimits.protectedData {
             note(
-                32584, "It protects \(data.rounded) of disks; guidance is \(ServerLimits.protectedData)",
+                32584, "It protects \(data.rounded) of disks; guidance is 80 TB of 1024 GB",
                 "Add a DPM server and share the machines out")
         }
         if pool > ServerLimits.pool {
             note(
-                32585, "Its storage pool has \(pool.rounded); guidance is \(ServerLimits.pool)",
+                32585, "Its storage pool has \(pool.rounded); guidance is 120 TB of 1024 GB",
                 "Add a DPM server and share the storage out")
         }
         if points > ServerLimits.recoveryPoints {

@@ -1,0 +1,90 @@
+import Protection
+import Testing
+import Units
+
+extension LIVRules {
+    /// Why the move of alpha from h1 to h2 is not noticed; nil if it is.
+    func unnoticed(_ change: (inout World) -> Void) -> String? {
+        let changed = world {
+            $0.connectVMM()
+            change(&$0)
+        }
+        guard case .unnoticed(let refusal) = changed.moveNotice(of: .alpha, from: .h1, to: .h2, by: .dpm1) else {
+            return nil
+        }
+        return refusal.description
+    }
+
+    @Test("LIV-1 obeyed: a move inside the cluster is noticed without VMM")
+    func inCluster() { #expect(world().moveNotice(of: .beta, from: .n1, to: .n2, by: .dpm1) == .clusterAware) }
+
+    @Test("LIV-2 obeyed: the owner is the first group of a primary server, wherever the machine is")
+    func owner() {
+        let moved = world { $0.machines[.beta].host = .h2 }
+        #expect(moved.owner(of: .beta) == .gold)
+        #expect(world { $0.groups[.gold].members = [] }.owner(of: .beta) == nil)
+    }
+
+    @Test("LIV-3 obeyed: a move between hosts, and out of a cluster, is noticed through VMM")
+    func throughVMM() {
+        let connected = world { $0.connectVMM() }
+        #expect(connected.moveNotice(of: .alpha, from: .h1, to: .h2, by: .dpm1) == .throughVMM)
+        #expect(connected.moveNotice(of: .beta, from: .n1, to: .h2, by: .dpm1) == .throughVMM)
+    }
+
+    @Test("LIV-4 broken: each thing that is missing is named")
+    func missing() {
+        #expect(
+            unnoticed { $0.servers[.dpm1].knownVMMServers = [] }
+                == "error 33402 (LIV-4) machine alpha: DPM server dpm1 is not connected to VMM, so its move between hosts goes "
+                + "unnoticed. Connect the server with Set-DPMGlobalProperty -knownvmmservers.")
+        #expect(
+            unnoticed { $0.vmmServers[0].hosts = [.h1] }
+                == "error 33402 (LIV-4) machine alpha: Host h2 is in no cloud of a VMM server that DPM server dpm1 knows. "
+                + "Add the host to a VMM cloud.")
+        #expect(
+            unnoticed { $0.vmmServers[0].isAtLeast2012SP1 = false }
+                == "error 33401 (LIV-4) machine alpha: VMM server vmm1 is older than 2012 SP1. Upgrade VMM to 2012 SP1 or later."
+        )
+        #expect(
+            unnoticed { $0.hosts[.h2].domain = .away }
+                == "error 33401 (LIV-4) machine alpha: DPM, VMM and hosts must be in one domain: DPM server dpm1 is in corp, "
+                + "host h2 in away. Bring them into one domain.")
+    }
+
+    @Test("LIV-4 broken: the backup fails as unreachable on a new host without an agent")
+    func unreachable() {
+        let refusal = world { $0.hosts[.h2].agent = .absent }.backupObstacle(for: .alpha, on: .h2)
+        #expect(
+            refusal?.description
+                == "error 41 (LIV-4) machine alpha: It moved to host h2, whose agent is unreachable: none is installed. Install "
+                + "the agent on h2 and attach it to the DPM server.")
+    }
+
+    @Test("LIV-6 obeyed: a storage move brings a full check, with RCT or without", arguments: [true, false])
+    func storageMove(_ hasRCT: Bool) {
+        #expect(TrackingEvent.storageMove.consequence(hasRCT: hasRCT) == (true, .heavy, 30135))
+    }
+
+    @Test("LIV-7 broken: another port of the helper service leaves the move unnoticed")
+    func port() {
+        #expect(
+            unnoticed { $0.vmmServers[0].helperPort = 6080 }
+                == "error 33399 (LIV-7) machine alpha: The DPM-VMM Helper Service of vmm1 listens on port 6080, and DPM asks on "
+                + "6070. Set DpmVmmHelperServicePort to 6080, or the service back to 6070.")
+    }
+
+    @Test("LIV-9 obeyed: a run of the Summary Manager that began after the machine was added enables its migration")
+    func summary() {
+        let run = (began: SimTime.start + .hours(24), ended: SimTime.start + .hours(25))
+        #expect(SummaryManager.follows(addedAt: .start + .hours(20), lastRun: run))
+        #expect(SummaryManager.duration(machines: 800, Tuning()) == .minutes(20))
+    }
+
+    @Test("LIV-9 broken: before its first run nothing is followed")
+    func noSummary() {
+        let run = (began: SimTime.start + .hours(24), ended: SimTime.start + .hours(25))
+        #expect(!SummaryManager.follows(addedAt: .start + .hours(20), lastRun: nil))
+        #expect(!SummaryManager.follows(addedAt: .start + .hours(26), lastRun: run))
+    }
+}
