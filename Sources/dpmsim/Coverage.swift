@@ -28,9 +28,13 @@ struct Coverage: CustomStringConvertible {
 
     var description: String { "\(protectable) of \(asked) machines in protection groups can be protected" }
 
-    /// Every refusal and warning as a line of its own.
-    func print(on terminal: Terminal) {
-        for refusal in refusals { terminal.line(refusal.text(for: terminal)) }
-        for warning in warnings { terminal.line(warning.warningText(for: terminal)) }
+    /// Refusals and warnings, each on a line of its own.
+    /// - Parameters:
+    ///   - limit: how many of them; a long list would hide what comes after it.
+    ///   - command: what prints them all.
+    func print(on terminal: Terminal, atMost limit: Int = .max, rest command: String = "") {
+        let lines = refusals.map { $0.text(for: terminal) } + warnings.map { $0.warningText(for: terminal) }
+        for line in lines.prefix(limit) { terminal.line(line) }
+        if lines.count > limit { terminal.line("and \(lines.count - limit) more; '\(command)' prints them all.") }
     }
 }

@@ -14,6 +14,9 @@ struct Complaint: Error, Hashable, CustomStringConvertible {
     var object: String
     var cause: String
     var action: String
+    /// Something broke on the way, rather than that something impossible was asked.
+    var isFault = false
+    var status: ExitCode { isFault ? Ending.fault : Ending.badInput }
     var description: String { "\(object): \(cause). \(action)." }
 
     /// Prints it on standard error.

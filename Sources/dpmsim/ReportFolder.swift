@@ -37,37 +37,35 @@ struct ReportFolder {
         }
     }
 
-    /// Puts the files there, in place of an earlier report. They are written beside the folder and renamed, so that
-    /// the folder holds the whole old report or the whole new one.
-    /// - Throws: `Complaint` if `check` does, or the disk refuses.
-    func write(_ files: [(name: String, content: Data)]) throws(Complaint) {
+    /// Puts a report there, in place of an earlier one. It is written beside the folder and renamed, so that the folder
+    /// holds the whole old report or the whole new one.
+    /// - Parameter fill: writes the report's files into the folder it is given.
+    /// - Throws: `Complaint` if `check` does, or the disk refuses; whatever `fill` throws. Nothing new is left then.
+    func replace(fill: (String) throws -> Void) throws {
         try check()
         let beside = path + ".dpmsim-\(ProcessInfo.processInfo.processIdentifier)"
         let fresh = beside + ".new"
         let old = beside + ".old"
+        defer { try? FileManager.default.removeItem(atPath: fresh) }
         do {
-            try? FileManager.default.removeItem(atPath: fresh)
             try FileManager.default.createDirectory(atPath: fresh, withIntermediateDirectories: true)
-            let names = files.map(\.name) + [ReportFolder.listName]
-            for file in files + [(ReportFolder.listName, Data((names.joined(separator: "\n") + "\n").utf8))] {
-                let url = URL(fileURLWithPath: fresh).appendingPathComponent(file.name)
-                try FileManager.default.createDirectory(
-                    at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-                try file.content.write(to: url)
+            try fill(fresh)
+            let names = try FileManager.default.subpathsOfDirectory(atPath: fresh).sorted() + [ReportFolder.listName]
+            try (names.joined(separator: "\n") + "\n").write(
+                toFile: fresh + "/" + ReportFolder.listName, atomically: false, encoding: .utf8)
+            let isThere = FileManager.default.fileExists(atPath: path)
+            if isThere { try FileManager.default.moveItem(atPath: path, toPath: old) }
+            do {
+                try FileManager.default.moveItem(atPath: fresh, toPath: path)
+            } catch {
+                if isThere { try? FileManager.default.moveItem(atPath: old, toPath: path) }
+                throw error
             }
-            if FileManager.default.fileExists(atPath: path) {
-                try FileManager.default.moveItem(atPath: path, toPath: old)
-            }
-            try FileManager.default.moveItem(atPath: fresh, toPath: path)
             try? FileManager.default.removeItem(atPath: old)
-        } catch {
-            try? FileManager.default.removeItem(atPath: fresh)
-            if !FileManager.default.fileExists(atPath: path) {
-                try? FileManager.default.moveItem(atPath: old, toPath: path)
-            }
-            throw complaint(
-                "it cannot be written (\(error.localizedDescription))",
-                "Free room or rights there, or name another folder")
+        } catch let error as CocoaError {
+            throw Complaint(
+                object: "report folder \(path)", cause: "it cannot be written (\(error.localizedDescription))",
+                action: "Free room or rights there, or name another folder", isFault: true)
         }
     }
 

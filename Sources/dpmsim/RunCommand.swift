@@ -34,8 +34,18 @@ struct RunCommand: ParsableCommand {
             try run(setting)
         } catch let complaint as Complaint {
             complaint.print()
-            throw Ending.badInput
+            throw complaint.status
+        } catch let fault as ArchiveFault {
+            throw broken(fault.object, fault.cause, fault.action)
+        } catch let fault as ReportFault {
+            throw broken(fault.object, fault.cause, fault.action)
         }
+    }
+
+    private func broken(_ object: String, _ cause: String, _ action: String) -> ExitCode {
+        let complaint = Complaint(object: object, cause: cause, action: action, isFault: true)
+        complaint.print()
+        return complaint.status
     }
 
     private func run(_ setting: Setting) throws {
@@ -53,14 +63,9 @@ struct RunCommand: ParsableCommand {
             let out = Terminal.output
             out.write(Summary.text(facts, colours: out.isColoured, width: min(out.width ?? 100, 100)))
         }
-        try folder?.write(ReportFiles.all(of: facts))
-        if let report, !json { Terminal.output.line("report: \(report)/\(ReportFiles.firstPage)") }
-        do {
-            try chronicle.finish(outcome)
-        } catch let fault as ArchiveFault {
-            Complaint(object: fault.object, cause: fault.cause, action: fault.action).print()
-            throw Ending.fault
-        }
+        try folder?.replace { try HTMLReport.write(facts, to: $0) }
+        if let folder, !json { Terminal.output.line("report: \(folder.path)/index.html") }
+        try chronicle.finish(outcome)
         try judge(outcome)
     }
 
@@ -82,7 +87,7 @@ struct RunCommand: ParsableCommand {
     private func announceRefusals(of world: World) throws {
         let terminal = Terminal.errors
         let coverage = Coverage(of: world)
-        coverage.print(on: terminal)
+        coverage.print(on: terminal, atMost: 20, rest: "dpmsim check \(file)")
         guard !coverage.isNothing else {
             terminal.line("None of the machines can be protected as asked; nothing was run.")
             throw Ending.badInput
@@ -100,7 +105,7 @@ struct RunCommand: ParsableCommand {
             run.advance(until: SimTime(nanoseconds: step == steps ? horizon : horizon / steps * step))
             if Interrupt.isAsked {
                 progress.clear()
-                Terminal.errors.line("Stopped at \(setting.clock.text(run.now)); nothing was written.")
+                Terminal.errors.line("Stopped at \(setting.clock.text(run.now)); no report was written.")
                 throw Ending.interrupted
             }
             progress.show(
