@@ -157,13 +157,12 @@ extension RunState {
     /// The node with the fewest machines of those that are up; the first of equals.
     private func emptiestNode(of cluster: Ref<Cluster>, butNot host: Ref<Host>) -> Ref<Host>? {
         let nodes = world.clusters[cluster].nodes.filter { hostUp[Int($0.index)] && $0 != host }
-        guard nodes.count > 1 else { return nodes.first }
-        var counts = [Int](repeating: 0, count: world.hosts.count)
-        for state in machines { counts[Int(state.host.index)] += 1 }
-        return nodes.min { (counts[Int($0.index)], $0.index) < (counts[Int($1.index)], $1.index) }
+        return nodes.min { (machineCount[Int($0.index)], $0.index) < (machineCount[Int($1.index)], $1.index) }
     }
 
     private mutating func relocate(_ m: Int, to host: Ref<Host>) {
+        machineCount[Int(machines[m].host.index)] -= 1
+        machineCount[Int(host.index)] += 1
         machines[m].host = host
         machines[m].route = -1
     }

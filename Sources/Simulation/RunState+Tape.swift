@@ -210,7 +210,8 @@ extension RunState {
     }
 
     private mutating func warnOfFewTapes(_ library: Int) {
-        let usable = TapeChoice.freeCount(among: tape.cartridges, library: Int32(library), now: agenda.now)
+        let usable = TapeChoice.freeCount(
+            among: tape.shelves[library].map { tape.cartridges[$0] }, library: Int32(library), now: agenda.now)
         if usable <= tuning.freeTapeThreshold {
             raise(3305, .library, library)
         } else {

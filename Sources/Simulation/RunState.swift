@@ -29,6 +29,8 @@ struct RunState {
     var jobs: [ActiveJob?] = []
     var freeJobs: [Int32] = []
     var nextJobID: Int32 = 0
+    /// Machines on each host.
+    var machineCount: [Int] = []
     var hostUp: [Bool] = []
     var serverUp: [Bool] = []
     var linkUp: [Bool] = []
@@ -98,7 +100,9 @@ struct RunState {
         serverSlotWait = Array(repeating: 0, count: world.servers.count)
         claimWait = Array(repeating: 0, count: world.volumes.count)
         volumeRoom = world.volumes.map(\.capacity.count)
+        machineCount = Array(repeating: 0, count: world.hosts.count)
         for (m, machine) in world.machines.enumerated() {
+            machineCount[Int(machine.host.index)] += 1
             let decision = world.snapshotDecision(for: Ref(m))
             machines.append(
                 MachineState(
