@@ -1,0 +1,41 @@
+import Units
+
+/// Share in use by hour of the day and day of the week, in ten shades.
+struct HeatMap {
+    let title: String
+    let description: String
+    /// 168 shares from Monday 00:00.
+    let hourly: [Double]
+
+    func svg() -> Markup {
+        let frame = Frame(width: 420, height: 132, left: 34, right: 6, top: 4, bottom: 16)
+        let cell = (x: (frame.plotRight - frame.left) / 24, y: (frame.plotBottom - frame.top) / 7)
+        var shades = [String](repeating: "", count: 10)
+        for (hour, share) in hourly.prefix(168).enumerated() {
+            let x = frame.left + Double(hour % 24) * cell.x
+            let y = frame.top + Double(hour / 24) * cell.y
+            let shade = HeatMap.shade(share)
+            shades[shade] += "M\(place(x)) \(place(y))h\(place(cell.x - 1))v\(place(cell.y - 1))h-\(place(cell.x - 1))z"
+        }
+        return frame.draw(title: title, description: description) { out in
+            for (shade, path) in shades.enumerated() where !path.isEmpty {
+                out.element("path", ["class": "q\(shade)", "d": path]) {
+                    $0.element("title", text: shade == 0 ? "idle" : "\(shade * 10) to \(shade * 10 + 10) % in use")
+                }
+            }
+            for day in Weekday.allCases {
+                frame.label(
+                    day.short, frame.left - 5, frame.top + (Double(day.rawValue) + 0.72) * cell.y, "end", &out)
+            }
+            for hour in stride(from: 0, through: 21, by: 3) {
+                frame.label("\(hour)", frame.left + (Double(hour) + 0.5) * cell.x, frame.height - 3, "middle", &out)
+            }
+        }
+    }
+
+    /// Zero for nothing in use, nine for nine tenths and more.
+    static func shade(_ share: Double) -> Int {
+        guard share > 0, share.isFinite else { return 0 }
+        return min(9, max(1, Int(share * 10)))
+    }
+}
