@@ -88,9 +88,9 @@ extension Builder {
         let format = fields.choice("format", VirtualDisk.Format.self) ?? .vhdx
         let amount = fields.amount("used")
         guard let size = fields.size("size"), let amount else { return nil }
-        let most = format == .vhd ? Bytes.gibibytes(2_040) : Bytes.gibibytes(65_536)
+        let (most, shown) = format == .vhd ? (Bytes.gibibytes(2_040), "2040 GiB") : (Bytes.gibibytes(65_536), "64 TiB")
         if format != .passThrough, size > most, let item = fields.item("size") {
-            report.problem(item, expected: "at most \(most), the largest a \(format.rawValue) can be")
+            report.problem(item, expected: "at most \(shown), the largest a \(format.rawValue) can be")
         }
         let used = amount.of(size)
         if used > size, let item = fields.item("used") {

@@ -67,7 +67,7 @@ extension Builder {
             return []
         }
         let targets = hosts.many(to, report: report)
-        let scopes = targets.first.map { scopes(of: $0) } ?? []
+        let scopes = targets.first.map { self.scopes(of: $0) } ?? []
         let storage = fields.oneOrMany("storage").map { volumes.many($0, scopes: scopes, report: report) } ?? []
         guard !targets.isEmpty else { return [] }
         return moving.enumerated().map { index, machine in

@@ -1,3 +1,5 @@
+internal import Yams
+
 /// A scenario's main file and all it includes, in reading order: what is included comes before the file that includes it.
 struct Documents {
     private(set) var roots: [Item] = []

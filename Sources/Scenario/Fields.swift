@@ -30,7 +30,7 @@ struct Fields {
     static func layer(_ item: Item, _ table: Table, report: Report) -> Layer? {
         guard case .mapping(let pairs) = item.content else {
             report.problem(
-                item, expected: "a mapping that describes a \(table.name)",
+                item, expected: "a mapping that describes \(table.described)",
                 hint: "Its keys: " + table.keys.prefix(8).joined(separator: ", "))
             return nil
         }
@@ -38,13 +38,13 @@ struct Fields {
         for (keyNode, value) in pairs {
             let keyItem = Item(keyNode, file: item.spot.file, path: item.path)
             guard let key = keyItem.text else {
-                report.problem(keyItem, expected: "a key of a \(table.name)")
+                report.problem(keyItem, expected: "a key of \(table.described)")
                 continue
             }
             guard table.field(key) != nil else {
                 let near = nearest(to: key, among: table.keys).map { "Did you mean \($0)?" }
                 report.problem(
-                    keyItem, expected: "a key of a \(table.name)", found: "\(quoted(key))",
+                    keyItem, expected: "a key of \(table.described)", found: "\(quoted(key))",
                     hint: near ?? "Known: " + table.keys.joined(separator: ", "))
                 continue
             }
@@ -86,7 +86,9 @@ struct Fields {
     func text(_ key: String) -> String? { item(key, .text).flatMap(report.text) }
     func size(_ key: String, zero: Bool = false) -> Bytes? { item(key, .size).flatMap { report.size($0, zero: zero) } }
     func amount(_ key: String) -> Amount? { item(key, .amount).flatMap(report.amount) }
-    func share(_ key: String) -> Fraction? { item(key, .share).flatMap(report.share) }
+    func share(_ key: String, atMost limit: Fraction = Report.largestShare) -> Fraction? {
+        item(key, .share).flatMap { report.share($0, atMost: limit) }
+    }
     func rate(_ key: String) -> ByteRate? { item(key, .rate).flatMap(report.rate) }
     func duration(_ key: String, zero: Bool = true) -> SimDuration? {
         item(key, .duration).flatMap { report.duration($0, zero: zero) }

@@ -47,8 +47,9 @@ extension Report {
         if text.hasPrefix("-") { return "It cannot be negative" }
         if number.isEmpty { return "" }
         if number.contains(",") { return "Write a decimal point, and no separators of thousands" }
-        if unit.isEmpty { return "Give it a unit: \(example)" }
+        if unit.isEmpty { return "Give it a unit, such as \(example)" }
         if units.contains(unit) { return "" }
+        if units.contains(unit + "/s") { return "Did you mean \(unit)/s?" }
         if let same = units.first(where: { $0.lowercased() == unit.lowercased() }) { return "Did you mean \(same)?" }
         if let near = nearest(to: unit, among: units) { return "Did you mean \(near)?" }
         return ""
@@ -74,11 +75,11 @@ extension Report {
         return size(item, zero: true).map { .size($0) }
     }
 
-    func share(_ item: Item) -> Fraction? {
-        guard let share = item.text.flatMap({ Fraction($0) }) else {
+    func share(_ item: Item, atMost limit: Fraction = largestShare) -> Fraction? {
+        guard let text = item.text, text.hasSuffix("%"), let share = Fraction(text) else {
             return miss(item, Fraction.expected, hint: unitHint(item, ["%"], example: "3 %"))
         }
-        guard share <= Report.largestShare else { return miss(item, "a percentage up to \(Report.largestShare)") }
+        guard share <= limit else { return miss(item, "a percentage up to \(limit)") }
         return share
     }
 
@@ -232,7 +233,8 @@ extension Report {
 
     func choice(_ item: Item, _ words: [String]) -> String? {
         guard let text = item.text, let word = words.first(where: { $0.lowercased() == text.lowercased() }) else {
-            let near = item.text.flatMap { nearest(to: $0, among: words) }
+            // One year is not a misspelling of another.
+            let near = item.text.flatMap { Int($0) == nil ? nearest(to: $0, among: words) : nil }
             return miss(item, Shape.choice(words).expected, hint: near.map { "Did you mean \($0)?" } ?? "")
         }
         return word

@@ -115,9 +115,9 @@ final class Builder {
     private func buildGoals() {
         let fields = merged("goals", Tables.goals)
         setting.goals.window = fields.window("window")
-        if let share = fields.share("window-share") { setting.goals.windowShare = share }
+        if let share = fields.share("window-share", atMost: .one) { setting.goals.windowShare = share }
         setting.goals.recoveryPointAge = fields.duration("recovery-point-age", zero: false)
-        if let share = fields.share("pool-share") { setting.goals.poolShare = share }
+        if let share = fields.share("pool-share", atMost: .one) { setting.goals.poolShare = share }
         setting.goals.cartridges = fields.count("cartridges")
     }
 

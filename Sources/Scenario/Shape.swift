@@ -2,7 +2,7 @@ internal import Protection
 internal import Units
 
 /// What a value has to look like. The reader's getters and the JSON Schema both go by it.
-indirect enum Shape: Hashable {
+indirect enum Shape: Hashable, Sendable {
     /// Any text, such as a column's name.
     case text
     /// A name, or with ranges in braces a pattern for many.
@@ -54,7 +54,7 @@ indirect enum Shape: Hashable {
         case .choice(let words): "one of \(words.joined(separator: ", "))"
         case .list(let shape): "a list, each element \(shape.expected)"
         case .oneOrMany(let shape): "\(shape.expected), or a list of such"
-        case .record(let name): "a mapping that describes a \(name)"
+        case .record(let name): "a mapping that describes \(Table.described(name))"
         case .named(let name): "a mapping from names to mappings that each describe a \(name)"
         case .either(let shapes): shapes.map(\.expected).joined(separator: "; or ")
         case .anyRecord: "a mapping"
@@ -97,6 +97,9 @@ struct Table: Sendable {
         }
     }
 
+    var described: String { Table.described(name) }
+    /// With its article, where it has one.
+    static func described(_ name: String) -> String { name.hasSuffix("s") || name == "tuning" ? name : "a \(name)" }
     var keys: [String] { fields.map(\.key) }
     func field(_ key: String) -> Field? { places[key].map { fields[$0] } }
 }

@@ -30,8 +30,8 @@ enum YAMLText {
             switch error {
             case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
                 .composer(let context, let problem, let mark, _):
-                let doing = context.map { " \($0.text)" } ?? ""
-                return refuse(mark.line, mark.column, "YAML", problem + doing, hint(problem))
+                let doing = context.map { $0.text.hasPrefix("while") ? " \($0.text)" : "" } ?? ""
+                return refuse(mark.line, mark.column, "YAML", plain(problem) + doing, hint(problem))
             case .reader(let problem, let offset, _, _):
                 let before = bytes.prefix(offset ?? 0)
                 let line = before.count { $0 == UInt8(ascii: "\n") } + 1
@@ -46,6 +46,15 @@ enum YAMLText {
         } catch {
             return refuse(1, 1, "YAML", "text that cannot be read")
         }
+    }
+
+    /// The parser's message as what follows "found".
+    private static func plain(_ problem: String) -> String {
+        for (begin, instead) in [
+            ("but found ", ""), ("found ", ""), ("did not find expected", "no"), ("could not find expected", "no"),
+        ]
+        where problem.hasPrefix(begin) { return instead + problem.dropFirst(begin.count) }
+        return problem.hasPrefix("Maximum nesting level") ? "more levels than 1000" : problem
     }
 
     private static func hint(_ problem: String) -> String {
