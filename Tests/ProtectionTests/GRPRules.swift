@@ -4,6 +4,12 @@ import Units
 
 @Suite("GRP: protection groups")
 struct GRPRules {
+    @Test("GRP-1 obeyed: members, policy and schedule of a group")
+    func grp1obeyed() {
+        let found = findings()
+        #expect(found == [])
+    }
+
     @Test("GRP-1 broken: a name without a letter")
     func grp1broken() {
         let found = findings { $0.groups[.gold].name = "2026" }
@@ -477,5 +483,34 @@ struct GRPRules {
                 "error 33439 (GRP-10) protection group gold: It has a backup window, but no protection to disk. "
                     + "Remove the window, or protect to disk."
             ])
+    }
+
+    @Test("GRP-3 broken: a library whose tapes its drives cannot write")
+    func grp3broken9() {
+        let found = findings {
+            $0.cartridges[0].generation = .lto5
+            $0.addTape([TapeGoal(frequency: .weekly, retention: CalendarSpan(4, .weeks))])
+        }
+        #expect(
+            found == [
+                "error 198 (GRP-3) protection group gold: Library lib1 has no tape that its drives can write. "
+                    + "Add tapes to the library."
+            ])
+    }
+
+    @Test("GRP-7 obeyed: two drives, encryption with a certificate, seven copies")
+    func grp7obeyed() {
+        let found = findings {
+            var goal = TapeGoal(frequency: .weekly, retention: CalendarSpan(4, .weeks))
+            goal.copies = 7
+            $0.addTape([goal]) { ($0.drives, $0.encoding) = (2, .encrypt) }
+        }
+        #expect(found == [])
+    }
+
+    @Test("GRP-8 obeyed: a pool volume of the same server")
+    func grp8obeyed() {
+        let found = findings { $0.groups[.gold].volumes = [Ref(0)] }
+        #expect(found == [])
     }
 }

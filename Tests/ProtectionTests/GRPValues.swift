@@ -121,3 +121,17 @@ extension GRPRules {
         #expect(second.members.map(\.volume) == [Ref(1), Ref(1), Ref(1)])
     }
 }
+
+extension GRPRules {
+    @Test("a group that goes straight to tape has no replicas")
+    func noDisk() {
+        let review = world {
+            $0.addTape([TapeGoal(frequency: .weekly, retention: CalendarSpan(4, .weeks))])
+            $0.groups[.gold].disk = nil
+        }.reviewDiskAllocation(of: .gold)
+        #expect(review.members.map(\.volume) == [nil, nil, nil])
+        #expect(review.toProvision == .zero)
+        #expect(review.refusals == [])
+        #expect(review.promised == [.zero])
+    }
+}

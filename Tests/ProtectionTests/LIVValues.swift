@@ -88,3 +88,47 @@ extension LIVRules {
         #expect(!SummaryManager.follows(addedAt: .start + .hours(26), lastRun: run))
     }
 }
+
+extension LIVRules {
+    @Test(
+        "SCN-4 obeyed: moves inside, between and out of clusters, several in any order, are noticed when VMM is connected"
+    )
+    func everyMove() {
+        let connected = world { $0.connectVMM() }
+        let hosts: [Ref<Host>] = [.h1, .n1, .n2, .h2]
+        for from in hosts {
+            for to in hosts where to != from {
+                let inside = [from, to].allSatisfy { $0 == .n1 || $0 == .n2 }
+                let notice = connected.moveNotice(of: .beta, from: from, to: to, by: .dpm1)
+                #expect(notice == (inside ? .clusterAware : .throughVMM))
+            }
+        }
+    }
+
+    @Test("SCN-4 and LIV-3 broken: without VMM only moves inside the cluster are noticed")
+    func withoutVMM() {
+        guard case .unnoticed = world().moveNotice(of: .beta, from: .n1, to: .h2, by: .dpm1) else {
+            Issue.record("a move out of the cluster was noticed without VMM")
+            return
+        }
+    }
+
+    @Test("LIV-1 broken: a node of another cluster is not inside")
+    func otherCluster() {
+        let two = world {
+            $0.clusters.append(Cluster(name: "c2", domain: .corp))
+            $0.clusters[1].nodes = [.h2]
+            $0.hosts[.h2].cluster = Ref(1)
+        }
+        #expect(two.moveNotice(of: .beta, from: .n1, to: .h2, by: .dpm1) != .clusterAware)
+    }
+
+    @Test("LIV-4 and LIV-7 obeyed: with everything in place the move is noticed, and the new host backs up")
+    func complete() {
+        #expect(unnoticed { _ in } == nil)
+        #expect(world { $0.connectVMM() }.backupObstacle(for: .alpha, on: .h2) == nil)
+    }
+
+    @Test("LIV-6 broken: a move without its storage needs no check")
+    func noStorageMove() { #expect(TrackingEvent.moveBetweenHosts.consequence(hasRCT: false).check == .none) }
+}

@@ -106,3 +106,36 @@ struct PRCRules {
         #expect(!world { $0.machines[.beta].hasRCT = false }.tracksWithRCT(.beta, on: .n1))
     }
 }
+
+extension PRCRules {
+    @Test("PRC-4 obeyed: one time on every weekday is one recovery point a day")
+    func daily() {
+        #expect(findings { $0.groups[.gold].disk!.schedule = WeeklySchedule(times: [TimeOfDay(hour: 3)]) } == [])
+        #expect(world().groups[.gold].disk!.pointsPerWeek == 7)
+    }
+
+    @Test("PRC-5 broken: without a page file everything counts")
+    func noPageFile() {
+        #expect(SmallWorld.machine("alpha", .h1, .local1).incrementalScope == .gigabytes(60))
+    }
+}
+
+extension PRERules {
+    @Test("PRE-11 broken: the machines of a node that restarts in an orderly way need no check")
+    func orderly() {
+        #expect(world().consequence(of: .cleanRestart, for: .beta, on: .n1) == (false, .none, 0))
+    }
+
+    @Test("VSS-5 obeyed: a snapshot takes space for as long as it lives, and none when it is gone")
+    func snapshotSpace() {
+        let machine = SmallWorld.machine("alpha", .h1, .local1)
+        #expect(machine.differencingSpace(over: .hours(16)) == .gigabytes(2))
+        #expect(machine.differencingSpace(over: .zero) == .zero)
+    }
+
+    @Test("VSS-5 broken: with no space free, even a short snapshot is refused")
+    func noSnapshotSpace() {
+        let refusal = world().differencingRefusal(of: .csv1, free: .zero, machines: [.beta], window: .minutes(1))
+        #expect(refusal?.id == 30115)
+    }
+}

@@ -239,6 +239,16 @@ struct PRERules {
             ])
     }
 
+    @Test("PRE-5 obeyed: a replica machine on DPM and Hyper-V of 2012 R2")
+    func pre5obeyed() {
+        let found = findings {
+            $0.machines[.alpha].replication = .normal
+            for i in 0..<4 { $0.hosts[i].windows = .ws2012R2 }
+            $0.servers[.dpm1].version = .dpm2012R2
+        }
+        #expect(found == [])
+    }
+
     @Test("PRE-13 broken: TCP Chimney is on")
     func pre13broken2() {
         let found = findings { $0.fileServers[.fs1].tcpChimney = true }
@@ -305,5 +315,29 @@ struct PRERules {
                 "error (PRE-14) machine gamma: Its share on file server fs1 is addressed by IP address. Address "
                     + "the share by the file server's name."
             ])
+    }
+
+    @Test("PRE-7 obeyed: a guest-level machine has no integration components to match")
+    func pre7obeyed() {
+        let found = findings {
+            $0.machines[.beta].integrationMatches = false
+            $0.machines[.beta].level = .guest
+        }
+        #expect(found == [])
+    }
+
+    @Test("PRE-13 obeyed: a file server with all it needs on every node")
+    func pre13obeyed() {
+        let found = findings {
+            $0.fileServers[.fs1].nodes = 2
+            $0.fileServers[.fs1].nodesWithAgent = 2
+        }
+        #expect(found == [])
+    }
+
+    @Test("PRE-14 obeyed: all disks of a machine on one share")
+    func pre14obeyed() {
+        let found = findings { $0.machines[.gamma].disks.append($0.machines[.gamma].disks[0]) }
+        #expect(found == [])
     }
 }

@@ -69,6 +69,12 @@ struct SCNRules {
         #expect(found == [])
     }
 
+    @Test("SCN-2 obeyed: every node with an agent protects machines on a CSV")
+    func scn2obeyed() {
+        let found = findings { $0.machines[.beta].host = .n2 }
+        #expect(found == [])
+    }
+
     @Test("SCN-2 broken: one node of a cluster without an agent")
     func scn2broken() {
         let found = findings { $0.hosts[.n2].agent = .absent }

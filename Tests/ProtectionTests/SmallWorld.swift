@@ -32,6 +32,7 @@ enum SmallWorld {
             TapeDrive(name: "d1", library: .lib1, generation: .lto8),
             TapeDrive(name: "d2", library: .lib1, generation: .lto8),
         ]
+        world.cartridges = [Cartridge(barcode: "A00001L8", library: .lib1, generation: .lto8)]
         world.vaults = [Vault(name: "cloud", rate: .gigabitsPerSecond(1), site: main)]
         world.vmmServers = [VMMServer(name: "vmm1", domain: corp)]
         world.hosts = ["h1", "n1", "n2", "h2"].map { Host(name: $0, domain: corp, site: main) }

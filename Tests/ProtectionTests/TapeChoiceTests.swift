@@ -167,8 +167,8 @@ struct TapeChoiceTests {
         let refusal = TapeChoice.refusal(for: Self.request(run: 2), among: tapes, in: world(), now: Self.now)
         #expect(
             refusal.description
-                == "error 24050 (GRP-7) tape library lib1: Of 3 tapes in it none can be written for protection group gold: 1 are "
-                + "in use by other jobs, 1 are suspect, and none of the others is free or expired. Add free tapes, and run an "
+                == "error 24050 (GRP-7) tape library lib1: None of the 3 tapes in it can be written for protection group gold "
+                + "(in use by other jobs: 1, suspect: 1, the others neither free nor expired). Add free tapes, and run an "
                 + "inventory.")
         #expect(TapeChoice.freeCount(among: tapes + [Self.blank(4)], library: 0, now: Self.now) == 1)
     }

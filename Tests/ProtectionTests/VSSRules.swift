@@ -45,7 +45,7 @@ struct VSSRules {
     { check(example) }
 
     @Test(
-        "VSS-1 broken: a condition fails, and by VSS-2 the machine is paused",
+        "VSS-1 broken, VSS-2 obeyed: a condition fails, and the machine is paused",
         arguments: [
             Case("integration", .offline, .fileSystem, ["VSS-1 the backup integration service is off"]) {
                 $0.machines[.beta].backupIntegration = false
@@ -77,7 +77,7 @@ struct VSSRules {
     { check(example) }
 
     @Test(
-        "VSS-2 obeyed: what is not running is not paused",
+        "VSS-2 broken: what is not running is offline without a pause",
         arguments: [
             Case("off", .offNoPause, .application, ["VSS-1 the machine is off"]) { $0.machines[.beta].power = .off },
             Case("saved", .offNoPause, .fileSystem, ["VSS-1 the machine is in saved state"]) {

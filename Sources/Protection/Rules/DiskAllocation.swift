@@ -59,7 +59,7 @@ public enum AllocationFormula {
 }
 
 extension World {
-    /// Computes the review of a group, and chooses for each member, in their order, the allowed volume with most room that is not
+    /// Computes the review of a group (nothing is allocated to one without protection to disk), and chooses for each member, in their order, the allowed volume with most room that is not
     /// promised; ties go to the first. Volumes the group names are the only ones allowed.
     /// - Rule: GRP-8
     /// - Rule: GRP-2
@@ -78,6 +78,14 @@ extension World {
         var review = AllocationReview(
             members: [], totalData: .zero, toProvision: .zero, underProvisioned: .zero, volumes: [], promised: [],
             refusals: [])
+        // Straight to tape there is no replica.
+        guard let disk = group.disk else {
+            review.members = group.members.map {
+                .init(machine: $0, dataSize: .zero, replica: .zero, points: .zero, volume: nil)
+            }
+            review.promised = promised
+            return review
+        }
         // Colocated members share one pair of volumes, so they go together and pay the constant part once.
         var shared: Int?
         for (place, machine) in group.members.enumerated() {
@@ -86,8 +94,8 @@ extension World {
             let isLegacy = chosen.map { poolVolumes[$0].kind == .legacy } ?? false
             var size =
                 isLegacy
-                ? AllocationFormula.legacy(data, retentionDays: group.disk?.retentionDays ?? 0, tuning)
-                : AllocationFormula.modern(data, pointsKept: group.disk?.pointsKept ?? 0)
+                ? AllocationFormula.legacy(data, retentionDays: disk.retentionDays, tuning)
+                : AllocationFormula.modern(data, pointsKept: disk.pointsKept)
             if shared != nil { size.points = size.points - min(size.points, tuning.legacyPointMinimum) }
             var member = AllocationReview.Member(
                 machine: machine, dataSize: data, replica: size.replica, points: size.points, volume: nil)

@@ -188,6 +188,7 @@ extension World {
                         + "runs at each recovery point",
                     action: "Add times to the schedule if more recovery points are needed"))
         }
+        if let warning = tapeWarning(group, object) { found.append(warning) }
         if let warning = automaticCheckWarning(in: g) { found.append(warning) }
         return found
     }

@@ -135,9 +135,9 @@ public enum TapeChoice {
         let suspect = own.count { $0.state == .suspect }
         return Refusal(
             id: 24050, rule: RuleID("GRP", 7), object: "tape library \(library.name)",
-            cause: "Of \(own.count) tapes in it none can be written for protection group "
-                + "\(world.groups[Int(request.group)].name): \(reserved) are in use by other jobs, \(suspect) are suspect, and "
-                + "none of the others is free or expired",
+            cause: "None of the \(own.count) tapes in it can be written for protection group "
+                + "\(world.groups[Int(request.group)].name) (in use by other jobs: \(reserved), suspect: \(suspect), the "
+                + "others neither free nor expired)",
             action: "Add free tapes, and run an inventory")
     }
 

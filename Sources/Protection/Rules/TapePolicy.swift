@@ -122,6 +122,22 @@ extension World {
         return found
     }
 
+    /// A library without a single tape that its drives can write.
+    /// - Rule: GRP-3
+    func tapeWarning(_ group: ProtectionGroup, _ object: String) -> Refusal? {
+        guard group.shortTermTape != nil || !group.longTermTape.isEmpty, let tape = group.tape else { return nil }
+        let own = drives.filter { $0.library == tape.library }
+        let isWritable = cartridges.contains { cartridge in
+            cartridge.library == tape.library
+                && own.contains { LTOFacts.canWrite(cartridge.generation, in: $0.generation) }
+        }
+        guard !own.isEmpty, !isWritable else { return nil }
+        return Refusal(
+            id: 198, rule: RuleID("GRP", 3), object: object,
+            cause: "Library \(libraries[tape.library].name) has no tape that its drives can write",
+            action: "Add tapes to the library")
+    }
+
     /// Why this member of a group with tape protection is not backed up to tape: protection that follows its migrations does
     /// not support tape. Its protection to disk is not touched.
     /// - Rule: LIV-5
