@@ -2,13 +2,13 @@ internal import Protection
 internal import Units
 
 extension Builder {
+    /// As many as a failover cluster of Windows Server 2012 and later can have.
+    private static let nodeLimit = 64
+
     /// Hosts, clusters, file servers and the volumes on them; then who is in whose cloud.
     func buildComputers() {
         for fields in records("hosts") {
-            let names = fields.names()
-            guard fits(names.count, beside: world.hosts.count, limit: Builder.hostLimit, "hosts", fields) else {
-                continue
-            }
+            let names = names(fields, beside: world.hosts.count, limit: Builder.hostLimit, "hosts")
             let volumeFields = fields.records("volumes")
             let plain = host("", fields)
             for name in names where hosts.declare(name, fields.spot, fields.path, report: report) {
@@ -29,10 +29,7 @@ extension Builder {
         }
         for fields in records("clusters") { buildCluster(fields) }
         for fields in records("file-servers") {
-            let names = fields.names()
-            guard fits(names.count, beside: world.fileServers.count, limit: 10_000, "file servers", fields) else {
-                continue
-            }
+            let names = names(fields, beside: world.fileServers.count, "file servers")
             for name in names where fileServers.declare(name, fields.spot, fields.path, report: report) {
                 let ref = Ref<FileServer>(world.fileServers.count)
                 world.fileServers.append(fileServer(name, fields))
@@ -60,15 +57,17 @@ extension Builder {
     }
 
     private func buildCluster(_ fields: Fields) {
-        for name in fields.names() where clusters.declare(name, fields.spot, fields.path, report: report) {
+        for name in names(fields, beside: world.clusters.count, "clusters")
+        where clusters.declare(name, fields.spot, fields.path, report: report) {
             let ref = Ref<Cluster>(world.clusters.count)
             var cluster = Cluster(name: name, domain: domain(fields))
             var node = host("", fields)
             node.cluster = ref
             for item in fields.oneOrMany("nodes") ?? [] {
                 let names = report.names(item)
-                guard fits(names.count, beside: world.hosts.count, limit: Builder.hostLimit, "hosts", fields) else {
-                    continue
+                guard cluster.nodes.count + names.count <= Builder.nodeLimit else {
+                    report.problem(item, expected: "at most \(Builder.nodeLimit) nodes in a cluster")
+                    break
                 }
                 for name in names where hosts.declare(name, item.spot, item.path, report: report) {
                     cluster.nodes.append(Ref(world.hosts.count))
@@ -102,10 +101,8 @@ extension Builder {
 
     /// The volumes one entry stands for, `OWNER/NAME` each.
     private func addVolumes(_ fields: Fields, owner: String, kind: () -> Volume.Kind) -> [Ref<Volume>] {
-        let names = fields.names()
-        guard fits(names.count, beside: world.volumes.count, limit: Builder.volumeLimit, "volumes", fields) else {
-            return []
-        }
+        let names = names(fields, beside: world.volumes.count, limit: Builder.volumeLimit, "volumes")
+        guard !names.isEmpty else { return [] }
         var volume = Volume(
             name: "", kind: kind(), capacity: fields.size("capacity") ?? .terabytes(1),
             readRate: fields.rate("read") ?? .gigabitsPerSecond(8),

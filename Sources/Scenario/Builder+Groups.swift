@@ -4,7 +4,11 @@ internal import Units
 extension Builder {
     func buildGroups() {
         for fields in records("groups") {
-            for name in fields.names() where groups.declare(name, fields.spot, fields.path, report: report) {
+            let names = fields.names()
+            if names.count > 1, let item = fields.item("name") {
+                report.problem(item, expected: "the name of one group")
+            }
+            for name in names.prefix(1) where groups.declare(name, fields.spot, fields.path, report: report) {
                 world.groups.append(group(name, fields))
             }
         }

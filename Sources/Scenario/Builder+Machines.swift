@@ -16,6 +16,8 @@ struct MachineAttributes {
 }
 
 extension Builder {
+    /// Four on IDE and 64 on each of four SCSI controllers.
+    private static let diskLimit = 260
     static let machineLimit = NamePattern.limit
 
     func buildMachines() {
@@ -36,6 +38,12 @@ extension Builder {
     /// Nil if the disks cannot be made out; whatever is wrong is reported.
     func attributes(_ fields: Fields, disks given: [MachineAttributes.Disk]? = nil) -> MachineAttributes? {
         let disks = given ?? disks(fields)
+        guard disks.count <= Builder.diskLimit else {
+            report.problem(
+                fields.spot, fields.path, expected: "at most \(Builder.diskLimit) disks, as Hyper-V allows",
+                found: "\(disks.count)")
+            return nil
+        }
         let used = disks.reduce(Bytes.zero) { $1.format == .passThrough ? $0 : $0 + $1.used }
         var machine = Machine(name: "", host: Ref(0), disks: [], churn: churn(fields, used: used))
         machine.level = fields.choice("level", Machine.Level.self) ?? .host

@@ -5,7 +5,8 @@ extension Builder {
     func buildPlaces() {
         var domainFields: [(Ref<Domain>, Fields)] = []
         for fields in records("domains") {
-            for name in fields.names() where domains.declare(name, fields.spot, fields.path, report: report) {
+            for name in names(fields, beside: world.domains.count, "domains")
+            where domains.declare(name, fields.spot, fields.path, report: report) {
                 var domain = Domain(name: name)
                 domain.isWorkgroup = fields.bool("workgroup") ?? false
                 domainFields.append((Ref(world.domains.count), fields))
@@ -33,7 +34,8 @@ extension Builder {
                     fields = Fields(item, "site", report: report)
                 }
                 guard let fields else { continue }
-                for name in fields.names() where sites.declare(name, fields.spot, fields.path, report: report) {
+                for name in names(fields, beside: world.sites.count, "sites")
+                where sites.declare(name, fields.spot, fields.path, report: report) {
                     world.sites.append(Site(name: name))
                 }
             }
@@ -52,7 +54,8 @@ extension Builder {
             } else if let ends, ends.count == 1, let item = fields.item("between") {
                 report.problem(item, expected: "two different sites", found: "the same one twice")
             }
-            for name in fields.names() where links.declare(name, fields.spot, fields.path, report: report) {
+            for name in names(fields, beside: world.links.count, "links")
+            where links.declare(name, fields.spot, fields.path, report: report) {
                 guard let ends, ends.count == 2, let rate else {
                     world.links.append(Link(name: name, between: Ref(0), and: Ref(0), rate: .gigabitsPerSecond(1)))
                     continue

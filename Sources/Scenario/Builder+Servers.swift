@@ -4,7 +4,8 @@ internal import Units
 extension Builder {
     func buildServers() {
         for fields in records("vmm") {
-            for name in fields.names() where vmmServers.declare(name, fields.spot, fields.path, report: report) {
+            for name in names(fields, beside: world.vmmServers.count, "VMM servers")
+            where vmmServers.declare(name, fields.spot, fields.path, report: report) {
                 var vmm = VMMServer(name: name, domain: domain(fields))
                 vmm.isAtLeast2012SP1 = !["2008", "2008 R2", "2012"].contains(fields.choice("version") ?? "2016")
                 vmm.helperPort = fields.count("helper-port") ?? vmm.helperPort
@@ -13,15 +14,15 @@ extension Builder {
             }
         }
         for fields in records("vaults") {
-            for name in fields.names() where vaults.declare(name, fields.spot, fields.path, report: report) {
+            for name in names(fields, beside: world.vaults.count, "vaults")
+            where vaults.declare(name, fields.spot, fields.path, report: report) {
                 world.vaults.append(
                     Vault(name: name, rate: fields.rate("rate") ?? .gigabitsPerSecond(1), site: site(fields)))
             }
         }
         var primaries: [(Ref<DPMServer>, Item)] = []
         for fields in records("servers") {
-            let names = fields.names()
-            guard fits(names.count, beside: world.servers.count, limit: 10_000, "DPM servers", fields) else { continue }
+            let names = names(fields, beside: world.servers.count, "DPM servers")
             for name in names where servers.declare(name, fields.spot, fields.path, report: report) {
                 let ref = Ref<DPMServer>(world.servers.count)
                 world.servers.append(server(name, fields))
@@ -54,8 +55,7 @@ extension Builder {
         let capacity = fields.size("capacity") ?? .terabytes(1)
         let read = fields.rate("read") ?? .gigabitsPerSecond(8)
         let write = fields.rate("write") ?? .gigabitsPerSecond(8)
-        let names = fields.names()
-        guard fits(names.count, beside: world.poolVolumes.count, limit: 100_000, "pool volumes", fields) else { return }
+        let names = names(fields, beside: world.poolVolumes.count, limit: 100_000, "pool volumes")
         for name in names.map({ "\(owner)/\($0)" })
         where poolVolumes.declare(name, fields.spot, fields.path, report: report) {
             world.poolVolumes.append(
@@ -78,11 +78,13 @@ extension Builder {
         let cartridgeCount = cartridgeFields?.count("count") ?? 0
         let cartridgeGeneration = self.generation(cartridgeFields?.choice("generation")) ?? generation
         let prefix = cartridgeFields?.text("prefix")
-        for name in fields.names() where libraries.declare(name, fields.spot, fields.path, report: report) {
+        for name in names(fields, beside: world.libraries.count, "tape libraries")
+        where libraries.declare(name, fields.spot, fields.path, report: report) {
             let ref = Ref<TapeLibrary>(world.libraries.count)
             var library = TapeLibrary(name: name, server: server, slots: slots)
             (library.robots, library.hasBarcodes) = (robots, barcodes)
             world.libraries.append(library)
+            guard fits(count, beside: world.drives.count, limit: 100_000, "tape drives", fields) else { return }
             for number in 1...count { addDrive("\(name)/drive-\(number)", ref, generation, isHalfHeight, fields) }
             addCartridges(cartridgeCount, ref, cartridgeGeneration, prefix: prefix ?? barcodePrefix(name), fields)
         }
@@ -92,7 +94,8 @@ extension Builder {
         let generation = generation(fields.choice("generation")) ?? .lto8
         let isHalfHeight = fields.bool("half-height") ?? false
         let cartridges = fields.count("cartridges") ?? 1
-        for name in fields.names() where libraries.declare(name, fields.spot, fields.path, report: report) {
+        for name in names(fields, beside: world.libraries.count, "tape libraries")
+        where libraries.declare(name, fields.spot, fields.path, report: report) {
             let ref = Ref<TapeLibrary>(world.libraries.count)
             var library = TapeLibrary(name: name, server: server, slots: 0)
             (library.isStandalone, library.robots, library.hasBarcodes) = (true, 0, false)

@@ -30,7 +30,12 @@ public struct DiskFiles: FileSource {
             throw UnreadableFile(cause: "no such file")
         }
         guard !isDirectory else { throw UnreadableFile(cause: "a folder") }
-        if let size = try? manager.attributesOfItem(atPath: path)[.size] as? Int, size > DiskFiles.limit {
+        let attributes = try? manager.attributesOfItem(atPath: path)
+        // A device could go on for ever. A link's own attributes do not tell what it leads to.
+        if let type = attributes?[.type] as? FileAttributeType, type != .typeRegular, type != .typeSymbolicLink {
+            throw UnreadableFile(cause: "not a plain file")
+        }
+        if let size = attributes?[.size] as? Int, size > DiskFiles.limit {
             throw UnreadableFile(cause: "a file of \(size) bytes")
         }
         guard let data = manager.contents(atPath: path) else {

@@ -41,11 +41,15 @@ struct Names<Noun> {
     }
 
     private func unknown(_ text: String, _ item: Item, _ scopes: [String], _ report: Report) {
+        guard report.looksForHints else {
+            report.problem(item, expected: "the name of a \(kind)")
+            return
+        }
         let prefixes = scopes.map { $0.lowercased() + "/" }
         let scoped = lowercased.indices.filter { index in prefixes.contains { lowercased[index].hasPrefix($0) } }
         let known = scoped.isEmpty ? all : scoped.map { String(all[$0].split(separator: "/").last ?? "") }
         report.problem(
-            item, expected: "the name of a \(kind)", hint: suggestion(for: text, among: known, kind: kind))
+            item, expected: "the name of a \(kind)", hint: report.hint(for: text, among: known, kind: kind))
     }
 
     /// All things that names, patterns and wildcards name, each once, in order of naming.
@@ -66,7 +70,7 @@ struct Names<Noun> {
                 if !matched, result.count == before {
                     report.problem(
                         item, expected: "a wildcard that some \(kind) matches",
-                        hint: suggestion(for: text, among: all, kind: kind))
+                        hint: report.hint(for: text, among: all, kind: kind))
                 }
             } else if text.contains("{") {
                 for name in report.names(item) {

@@ -59,6 +59,8 @@ final class Report {
     private(set) var problems: [Problem] = []
     private(set) var explained: [Provenance] = []
     private var beyond = 0
+    /// Looking for the name that was meant takes long where there are many: not for each of very many unknown ones.
+    private var hintsLeft = 300
     // A template's value is looked at once for each machine that takes it over.
     private var seen: Set<Problem> = []
 
@@ -75,6 +77,15 @@ final class Report {
 
     func problem(_ item: Item, expected: String, found: String? = nil, hint: String = "") {
         problem(item.spot, item.path, expected: expected, found: found ?? item.shown, hint: hint)
+    }
+
+    var looksForHints: Bool { hintsLeft > 0 }
+
+    /// `suggestion`, while there are not too many.
+    func hint(for word: String, among known: [String], kind: String) -> String {
+        guard hintsLeft > 0 else { return "" }
+        hintsLeft -= 1
+        return suggestion(for: word, among: known, kind: kind)
     }
 
     func note(_ path: String, _ value: String, _ origin: Provenance.Origin) {

@@ -105,6 +105,7 @@ extension Report {
 
     func date(_ item: Item) -> CivilDate? {
         guard let date = item.text.flatMap({ CivilDate($0) }) else { return miss(item, CivilDate.expected) }
+        guard (1970...2200).contains(date.yearMonthDay.year) else { return miss(item, "a date from 1970 to 2200") }
         return date
     }
 
@@ -146,11 +147,13 @@ extension Report {
         }
         let time = rest.isEmpty ? TimeOfDay(hour: 0) : rest.count == 1 ? TimeOfDay(rest[rest.startIndex]) : nil
         guard let date, let time else { return miss(item, Shape.moment.expected) }
-        let moment = clock.time(of: date, at: time)
-        guard moment >= .start else {
+        guard date.daysSince1970 - clock.startDate.daysSince1970 <= 36_525 else {
+            return miss(item, "a moment within 100 years of the scenario's start, \(clock.startDate)")
+        }
+        guard date >= clock.startDate else {
             return miss(item, "a moment not before the scenario's start, \(clock.startDate)")
         }
-        return moment
+        return clock.time(of: date, at: time)
     }
 
     func distribution(_ item: Item) -> TimeDistribution? {

@@ -64,6 +64,9 @@ final class Builder {
     /// Sum of all disks, so that no sum overflows later.
     var totalSize = Bytes.zero
 
+    /// Something went over its limit: no use in going through what else there is of it.
+    private var isFull = false
+
     static let hostLimit = 100_000
     static let volumeLimit = 1_000_000
 
@@ -137,10 +140,18 @@ final class Builder {
         }
     }
 
+    /// The names of an entry, if they fit beside the `count` there are.
+    func names(_ fields: Fields, beside count: Int, limit: Int = 10_000, _ kind: String) -> [String] {
+        if isFull { return [] }
+        let names = fields.names()
+        return fits(names.count, beside: count, limit: limit, kind, fields) ? names : []
+    }
+
     /// Whether `more` things fit beside `count`; reported if not.
     func fits(_ more: Int, beside count: Int, limit: Int, _ kind: String, _ fields: Fields) -> Bool {
         let (sum, overflow) = count.addingReportingOverflow(more)
         if !overflow, sum <= limit { return true }
+        isFull = true
         report.problem(
             fields.spot, fields.path, expected: "at most \(limit) \(kind)", found: overflow ? "more" : "\(sum)")
         return false

@@ -120,6 +120,10 @@ extension Builder {
                     found: (used + [name]).joined(separator: " > "))
                 return
             }
+            guard used.count < 16 else {
+                report.problem(item, expected: "at most 16 templates that take over from each other", found: "more")
+                return
+            }
             if fields.notes == .all { report.note(fields.path("template"), name, .file(item.spot)) }
             used.append(name)
             fields.layers.append(layer)

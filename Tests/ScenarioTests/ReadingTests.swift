@@ -229,3 +229,9 @@ struct ReadingTests {
         #expect(Set(world.groups.flatMap(\.members)).count == 800)
     }
 }
+
+@Suite("Files on disk")
+struct DiskFilesTests {
+    @Test("what is not a plain file is refused, not read without end", arguments: ["/dev/zero", "/", "/nowhere"])
+    func devices(_ path: String) { #expect(throws: UnreadableFile.self) { try DiskFiles().bytes(of: path) } }
+}
