@@ -20,7 +20,9 @@ struct HeatMap {
         return frame.draw(title: title, description: description) { out in
             for (shade, path) in shades.enumerated() where !path.isEmpty {
                 out.element("path", ["class": "q\(shade)", "d": path]) {
-                    $0.element("title", text: shade == 0 ? "idle" : "\(shade * 10) to \(shade * 10 + 10) % in use")
+                    $0.element(
+                        "title",
+                        text: shade == 0 ? "idle" : "\(shade == 1 ? 2 : shade * 10) to \(shade * 10 + 10) % in use")
                 }
             }
             for day in Weekday.allCases {
@@ -33,9 +35,9 @@ struct HeatMap {
         }
     }
 
-    /// Zero for nothing in use, nine for nine tenths and more.
+    /// Zero below two hundredths, which nobody would call in use; nine for nine tenths and more.
     static func shade(_ share: Double) -> Int {
-        guard share > 0, share.isFinite else { return 0 }
+        guard share >= 0.02, share.isFinite else { return 0 }
         return min(9, max(1, Int(share * 10)))
     }
 }

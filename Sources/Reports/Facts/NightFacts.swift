@@ -31,6 +31,10 @@ public struct NightFacts: Sendable {
     /// Express fulls running, and due but waiting, at each moment one of the two changed.
     public let load: [(at: SimTime, running: Int, waiting: Int)]
 
+    /// Whether backups went on after what is shown.
+    public let isCut: Bool
+    /// Most that is shown: of a backup that hangs for weeks, its first two days say enough.
+    static let longest = SimDuration.hours(48)
     /// Headings of the chart; with more hosts than this, clusters stand for their nodes.
     static let mostSections = 40
 
@@ -39,7 +43,9 @@ public struct NightFacts: Sendable {
         let night = window.nights[worst]
         self.night = night
         hasWindow = window.window != nil
-        let (from, to) = (night.opens, hasWindow ? max(night.closes, night.lastEnd) : max(night.lastEnd, night.opens))
+        let last = hasWindow ? max(night.closes, night.lastEnd) : max(night.lastEnd, night.opens)
+        let (from, to) = (night.opens, min(last, night.opens + NightFacts.longest))
+        isCut = to < last
         (self.from, self.to) = (from, to)
         var bars: [(section: Int, bar: Bar)] = []
         var changes: [(at: SimTime, running: Int, waiting: Int)] = []
@@ -120,7 +126,8 @@ private struct Headings {
     func section(of job: JobRecord) -> Int {
         switch job.kind {
         case .expressFull, .replicaCreation, .consistencyCheck, .migration:
-            ofMachine.indices.contains(Int(job.machine)) ? ofMachine[Int(job.machine)] : firstKind + Int(job.kind.rawValue)
+            ofMachine.indices.contains(Int(job.machine))
+                ? ofMachine[Int(job.machine)] : firstKind + Int(job.kind.rawValue)
         case .tapeBackup, .onlineBackup, .secondarySynchronization, .pruning, .summary, .inventory:
             firstKind + Int(job.kind.rawValue)
         }

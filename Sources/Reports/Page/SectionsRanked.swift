@@ -106,7 +106,8 @@ extension HTMLReport {
     }
 
     static func missed(_ facts: RunFacts, _ out: inout Markup) {
-        PagePieces.section("Missed recovery points", id: "missed", data: ["missed", "recovery-points"], &out) { section in
+        PagePieces.section("Missed recovery points", id: "missed", data: ["missed", "recovery-points"], &out) {
+            section in
             if facts.missed.total == 0 {
                 PagePieces.note("None was missed.", &section)
             } else {
@@ -114,7 +115,8 @@ extension HTMLReport {
                 PagePieces.table(
                     "\(counted(facts.missed.total, "recovery point")) of \(counted(facts.missed.machines, "machine")), by cause",
                     [
-                        .init("Error"), .init("Cause", number: false), .init("Missed"), .init("Machines"), .init("First"),
+                        .init("Error"), .init("Cause", number: false), .init("Missed"), .init("Machines"),
+                        .init("First"),
                         .init("Last"),
                     ],
                     facts.missed.rows.map {
@@ -135,7 +137,8 @@ extension HTMLReport {
                     ],
                     oldest.map {
                         [
-                            $0.name, $0.oldest?.rounded ?? "no point", $0.oldest == nil ? "–" : facts.clock.minute($0.oldestAt),
+                            $0.name, $0.oldest?.rounded ?? "no point",
+                            $0.oldest == nil ? "–" : facts.clock.minute($0.oldestAt),
                             grouped($0.points), grouped($0.daysWithout), grouped($0.days),
                         ]
                     }, &$0)
@@ -145,7 +148,8 @@ extension HTMLReport {
 
     static func incidents(_ facts: RunFacts, _ out: inout Markup) {
         let incidents = facts.incidents
-        PagePieces.section("Failures and migrations, and their cost", id: "incidents", data: ["incidents"], &out) { section in
+        PagePieces.section("Failures and migrations, and their cost", id: "incidents", data: ["incidents"], &out) {
+            section in
             guard incidents.total.count > 0 else {
                 PagePieces.note("Nothing happened.", &section)
                 return
@@ -175,7 +179,8 @@ extension HTMLReport {
                     shown.map { incident in
                         [
                             facts.clock.minute(incident.at), incident.title, incident.object,
-                            incident.ended.map { ($0 - incident.at).rounded } ?? "to the end", grouped(incident.machines),
+                            incident.ended.map { ($0 - incident.at).rounded } ?? "to the end",
+                            grouped(incident.machines),
                             grouped(incident.brokenJobs), grouped(incident.checks),
                         ]
                     }, &details)
@@ -197,7 +202,8 @@ extension HTMLReport {
                 ],
                 facts.alerts.map {
                     [
-                        $0.id == 0 ? "–" : "\($0.id)", $0.severity.title, $0.cause, grouped($0.count), grouped($0.objects),
+                        $0.id == 0 ? "–" : "\($0.id)", $0.severity.title, $0.cause, grouped($0.count),
+                        grouped($0.objects),
                         grouped($0.openAtEnd), $0.longest.rounded,
                     ]
                 }, &section)
