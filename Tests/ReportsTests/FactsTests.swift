@@ -50,6 +50,17 @@ import Units
         #expect(run.facts.worstNight?.jobs == 1)
     }
 
+    @Test("The load of a night is averaged over its slices")
+    func load() throws {
+        var run = SmallRun(machines: ["a", "b"])
+        run.backup(0, due: 20, end: 22)
+        run.backup(1, due: 20, start: 21, end: 22.5)
+        let slices = try #require(run.facts.worstNight).load(inSlices: 4)
+        #expect(slices.map(\.running) == [1, 2, 0.5, 0])
+        #expect(slices.map(\.waiting) == [1, 0, 0, 0])
+        #expect(slices[1].at == .start + .hours(21))
+    }
+
     @Test("A backup still running at the horizon is late once its window has closed, undecided before")
     func open() {
         var closed = SmallRun(days: 2)
@@ -185,8 +196,8 @@ import Units
         #expect(ranked.rows.map(\.name) == ["n", "p", "q"])
         #expect(ranked.first?.kind == .poolVolume)
         #expect(ranked.rows.map(\.share) == [0.4, 0.35, 0.25])
-        // 432 000 bytes of 10 a second over 86 400 s: half. No capacity, no share.
-        #expect(ranked.rows.map(\.utilisation) == [0.5, 0, nil])
+        // 432 000 bytes of 10 a second over 86 400 s: half. Nothing carried where it held back: not measured.
+        #expect(ranked.rows.map(\.utilisation) == [0.5, nil, nil])
     }
 
     @Test(

@@ -104,6 +104,34 @@ public struct NightFacts: Sendable {
     }
 }
 
+extension NightFacts {
+    /// The load averaged over equal slices of what is shown: hundreds of short backups would only blacken a chart.
+    func load(inSlices count: Int) -> [(at: SimTime, running: Double, waiting: Double)] {
+        let span = (to - from).nanoseconds
+        guard span >= Int64(count), count > 0 else { return [] }
+        let length = span / Int64(count)
+        var slices = (0..<count).map {
+            (at: from + SimDuration(nanoseconds: length * Int64($0)), running: 0.0, waiting: 0.0)
+        }
+        for (index, level) in load.enumerated() {
+            let begin = max(level.at, from)
+            let end = min(index + 1 < load.count ? load[index + 1].at : to, to)
+            guard begin < end, level.running + level.waiting > 0 else { continue }
+            var slice = min(count - 1, Int((begin - from).nanoseconds / length))
+            var time = begin
+            while time < end {
+                // The last slice takes what is left over by the division.
+                let stop = slice == count - 1 ? end : min(end, slices[slice + 1].at)
+                let part = Double((stop - time).nanoseconds) / Double(length)
+                slices[slice].running += part * Double(level.running)
+                slices[slice].waiting += part * Double(level.waiting)
+                (time, slice) = (stop, min(count - 1, slice + 1))
+            }
+        }
+        return slices
+    }
+}
+
 /// Under which heading a job is drawn: its machine's host or cluster for work on hosts, else its kind.
 private struct Headings {
     let titles: [String]

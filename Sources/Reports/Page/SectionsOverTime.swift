@@ -60,19 +60,15 @@ extension HTMLReport {
     }
 
     private static func load(_ night: NightFacts, _ facts: RunFacts) -> Markup {
-        let points = night.load.filter { $0.at <= night.to }
-        let before = night.load.last { $0.at < night.from }
-        let shown =
-            (before.map { [(at: night.from, running: $0.running, waiting: $0.waiting)] } ?? [])
-            + points.filter { $0.at >= night.from }
+        let shown = night.load(inSlices: 240)
         let chart = TimeChart(
             title: "Backups running and waiting",
             description:
                 "At most \(night.load.map(\.running).max() ?? 0) running, \(night.load.map(\.waiting).max() ?? 0) waiting.",
             clock: facts.clock, unit: .count, from: night.from, to: night.to,
             series: [
-                .init(name: "running", colour: 1, points: shown.map { ($0.at, Double($0.running)) }),
-                .init(name: "waiting", colour: 2, points: shown.map { ($0.at, Double($0.waiting)) }),
+                .init(name: "running", colour: 1, points: shown.map { ($0.at, $0.running) }),
+                .init(name: "waiting", colour: 2, points: shown.map { ($0.at, $0.waiting) }),
             ], isStacked: true, isStepped: true,
             marks: night.hasWindow && night.night.closes < night.to
                 ? [.init(name: "window closes", at: night.night.closes)] : [], height: 180)

@@ -76,13 +76,14 @@ extension HTMLReport {
             var kinds = Set<ResourceRecord.Kind>()
             let firsts = rows.filter { kinds.insert($0.kind).inserted }
             let shown = Array(firsts.filter { ($0.busiest ?? 0) >= 0.01 }.prefix(8))
-            let names = Set(shown.map(\.name))
+            let names = Set(shown.map { $0.kind.rawValue + $0.name })
             maps(shown, &section)
-            let rest = rows.filter { !names.contains($0.name) }
+            let rest = rows.filter { !names.contains($0.kind.rawValue + $0.name) }
             guard !rest.isEmpty else { return }
             PagePieces.folded("\(rest.count) more resources", &section) { details in
-                maps(Array(rest.prefix(40)), &details)
-                if rest.count > 40 { PagePieces.note("The others are in the numbers.", &details) }
+                let most = 24
+                maps(Array(rest.prefix(most)), &details)
+                if rest.count > most { PagePieces.note("The others are in the numbers.", &details) }
             }
         }
     }

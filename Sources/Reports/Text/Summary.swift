@@ -90,7 +90,8 @@ public enum Summary {
             let times = facts.durations.first { $0.kind == count.kind }?.total
             table.add([
                 count.kind.title, grouped(count.total), grouped(count.failed), grouped(count.open),
-                times?[0].rounded ?? "–", times?[2].rounded ?? "–", times?[4].rounded ?? "–", count.sent.rounded,
+                times.map { brief($0[0]) } ?? "–", times.map { brief($0[2]) } ?? "–", times.map { brief($0[4]) } ?? "–",
+                count.sent.rounded,
                 count.stored.rounded,
             ])
         }
