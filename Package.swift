@@ -51,7 +51,10 @@ let package = Package(
             name: "SimulationTests",
             dependencies: ["Simulation", "Kernel", "Jobs", "Scenario", "Catalog", "Reports", "Protection", "Units"],
             swiftSettings: strict),
-        .testTarget(name: "CatalogTests", dependencies: ["Catalog", "Protection", "Units"], swiftSettings: strict),
+        .testTarget(
+            name: "CatalogTests",
+            dependencies: ["Catalog", "Protection", "Units", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
         .testTarget(
             name: "ReportsTests", dependencies: ["Reports", "Catalog", "Protection", "Units"], swiftSettings: strict),
         // Runs the built program in processes of its own.

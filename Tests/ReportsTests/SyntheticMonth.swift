@@ -83,7 +83,9 @@ struct SyntheticMonth {
         return range.lowerBound + Int64((state >> 33) % UInt64(range.upperBound - range.lowerBound + 1))
     }
 
-    private mutating func job(_ kind: JobKind, _ machine: Int, due: SimTime, start: SimTime, work: SimDuration, gigabytes: Int64)
+    private mutating func job(
+        _ kind: JobKind, _ machine: Int, due: SimTime, start: SimTime, work: SimDuration, gigabytes: Int64
+    )
         -> JobRecord
     {
         var job = JobRecord(
@@ -176,7 +178,9 @@ struct SyntheticMonth {
         }
         let weeks = Int64((day + 2) / 7)
         chronicle.noteTapes(
-            Level(at: .start + .days(Int64(day)), values: [24 - weeks * 3, min(1, weeks), max(0, weeks * 2 - 1), weeks, 0, 0])
+            Level(
+                at: .start + .days(Int64(day)),
+                values: [24 - weeks * 3, min(1, weeks), max(0, weeks * 2 - 1), weeks, 0, 0])
         )
     }
 
@@ -194,7 +198,8 @@ struct SyntheticMonth {
                 name: "pool-1", kind: .poolVolume, capacity: 6e8, carried: 0.18 * 6e8 * span, boundSeconds: 91_000,
                 hourly: week(0.97, from: 20, to: 3)),
             ResourceRecord(
-                name: "dpm1 NIC", kind: .serverNIC, capacity: 1.25e9, carried: 0.1 * 1.25e9 * span, boundSeconds: 12_000,
+                name: "dpm1 NIC", kind: .serverNIC, capacity: 1.25e9, carried: 0.1 * 1.25e9 * span,
+                boundSeconds: 12_000,
                 hourly: week(0.55, from: 20, to: 3)),
             ResourceRecord(
                 name: "drives of tl1", kind: .drivePool, capacity: 1, carried: 0.12 * span, boundSeconds: 60_000,

@@ -40,7 +40,9 @@ struct Gantt {
         let chart = frame
         return frame.draw(title: title, description: description) { out in
             let axis = TimeAxis(clock, from: from, to: to)
-            for tick in axis.ticks { chart.line("g", x(tick.at.seconds), chart.top, x(tick.at.seconds), chart.plotBottom, &out) }
+            for tick in axis.ticks {
+                chart.line("g", x(tick.at.seconds), chart.top, x(tick.at.seconds), chart.plotBottom, &out)
+            }
             var y = chart.top
             var paths: [String: String] = [:]
             for section in shown {

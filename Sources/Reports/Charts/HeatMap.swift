@@ -11,16 +11,23 @@ struct HeatMap {
         let frame = Frame(width: 420, height: 132, left: 34, right: 6, top: 4, bottom: 16)
         let cell = (x: (frame.plotRight - frame.left) / 24, y: (frame.plotBottom - frame.top) / 7)
         var shades = [String](repeating: "", count: 10)
-        for (hour, share) in hourly.prefix(168).enumerated() {
-            let x = frame.left + Double(hour % 24) * cell.x
-            let y = frame.top + Double(hour / 24) * cell.y
-            let shade = HeatMap.shade(share)
-            shades[shade] += "M\(place(x)) \(place(y))h\(place(cell.x - 1))v\(place(cell.y - 1))h-\(place(cell.x - 1))z"
+        let cells = hourly.prefix(168).map(HeatMap.shade)
+        var hour = 0
+        while hour < cells.count {
+            // Hours of one shade that follow each other on a day are one box.
+            var end = hour + 1
+            while end < cells.count, end % 24 != 0, cells[end] == cells[hour] { end += 1 }
+            let (x, y) = (frame.left + Double(hour % 24) * cell.x, frame.top + Double(hour / 24) * cell.y)
+            let width = place(Double(end - hour) * cell.x - 0.6)
+            shades[cells[hour]] += "M\(place(x)) \(place(y))h\(width)v\(place(cell.y - 1))h-\(width)z"
+            hour = end
         }
         return frame.draw(title: title, description: description) { out in
             for (shade, path) in shades.enumerated() where !path.isEmpty {
                 out.element("path", ["class": "q\(shade)", "d": path]) {
-                    $0.element("title", text: shade == 0 ? "idle" : "\(shade * 10) to \(shade * 10 + 10) % in use")
+                    $0.element(
+                        "title",
+                        text: shade == 0 ? "idle" : "\(shade == 1 ? 2 : shade * 10) to \(shade * 10 + 10) % in use")
                 }
             }
             for day in Weekday.allCases {
@@ -33,9 +40,9 @@ struct HeatMap {
         }
     }
 
-    /// Zero for nothing in use, nine for nine tenths and more.
+    /// Zero below two hundredths, which nobody would call in use; nine for nine tenths and more.
     static func shade(_ share: Double) -> Int {
-        guard share > 0, share.isFinite else { return 0 }
+        guard share >= 0.02, share.isFinite else { return 0 }
         return min(9, max(1, Int(share * 10)))
     }
 }

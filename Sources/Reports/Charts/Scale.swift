@@ -42,14 +42,15 @@ struct ValueAxis {
     static func step(_ unit: Unit, _ raw: Double) -> Double {
         if unit == .duration {
             let seconds: [Double] = [
-                1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 14_400, 21_600, 43_200, 86_400,
+                1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 14_400, 21_600, 43_200,
+                86_400,
                 172_800, 604_800,
             ]
             if let fit = seconds.first(where: { $0 >= raw }) { return fit }
             return 604_800 * decimal(raw / 604_800)
         }
         let step = decimal(raw)
-        return unit == .count ? max(1, step) : step
+        return unit == .count || unit == .bytes ? max(1, step) : step
     }
 
     // One, two or five times a power of ten.

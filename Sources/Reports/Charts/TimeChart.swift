@@ -45,9 +45,10 @@ struct TimeChart {
             for (line, layer) in zip(series, layers) {
                 let top = path(layer.map { ($0.at, $0.high) }, x, y)
                 if !top.isEmpty {
-                    let floor = isStacked ? path(layer.map { ($0.at, $0.low) }, x, y).reversed() : [
-                        (x(layer.last!.at.seconds), y(0)), (x(layer.first!.at.seconds), y(0)),
-                    ]
+                    let floor =
+                        isStacked
+                        ? path(layer.map { ($0.at, $0.low) }, x, y).reversed()
+                        : [(top[top.count - 1].0, y(0)), (top[0].0, y(0))]
                     out.element(
                         "path", ["class": "area f\(line.colour)", "d": TimeChart.drawn(top + floor) + "Z"],
                         { $0.element("title", text: line.name) })
@@ -55,11 +56,15 @@ struct TimeChart {
                 }
             }
             frame.times(TimeAxis(clock, from: from, to: to), x, &out)
-            for limit in limits {
-                frame.line(limit.isDashed ? "limit dashed" : "limit", frame.left, y(limit.value), frame.plotRight, y(limit.value), &out)
-                let above = y(limit.value) - 5 > frame.top + 8
+            for (index, limit) in limits.enumerated() {
+                let at = y(limit.value)
+                frame.line(limit.isDashed ? "limit dashed" : "limit", frame.left, at, frame.plotRight, at, &out)
+                // Names at both ends in turn, so that two lines close together can be told apart.
+                let isLeft = index % 2 == 1
+                let above = at - 5 > frame.top + 8
                 frame.label(
-                    limit.name, frame.plotRight - 4, y(limit.value) + (above ? -5 : 13), "end", &out, kind: "a halo")
+                    limit.name, isLeft ? frame.left + 6 : frame.plotRight - 4, at + (above ? -5 : 13),
+                    isLeft ? "start" : "end", &out, kind: "a halo")
             }
             for mark in marks {
                 let at = x(mark.at.seconds)

@@ -11,7 +11,7 @@ public struct BottleneckFacts: Sendable {
         /// Job-seconds it held jobs back, and its share of all such.
         public let boundSeconds: Double
         public let share: Double?
-        /// Share of its capacity used over the whole run.
+        /// Share of its capacity used over the whole run; nil where use was not measured (queues for slots).
         public let utilisation: Double?
         /// Share in use per hour of the week from Monday 00:00; 168 values, or none.
         public let hourly: [Double]
@@ -39,7 +39,8 @@ public struct BottleneckFacts: Sendable {
             Row(
                 name: record.name, kind: record.kind, capacity: record.capacity,
                 boundSeconds: max(0, record.boundSeconds), share: Reports.share(max(0, record.boundSeconds), of: total),
-                utilisation: Reports.share(record.carried, of: record.capacity * span), hourly: record.hourly,
+                utilisation: record.carried == 0 && record.boundSeconds > 0
+                    ? nil : Reports.share(record.carried, of: record.capacity * span), hourly: record.hourly,
                 busiest: record.hourly.max())
         }
         // A stable order: of equals, the one listed first.

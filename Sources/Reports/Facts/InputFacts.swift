@@ -116,7 +116,8 @@ public struct InputFacts: Sendable {
             title: "Hosts", columns: ["Host", "Cluster", "Windows", "Network", "Machines"],
             rows: world.hosts.enumerated().map { index, host in
                 [
-                    host.name, host.cluster.map { world.clusters[$0].name } ?? "–", host.windows.rawValue, "\(host.nic)",
+                    host.name, host.cluster.map { world.clusters[$0].name } ?? "–", host.windows.rawValue,
+                    "\(host.nic)",
                     "\(machines[index])",
                 ]
             })

@@ -31,6 +31,10 @@ public struct NightFacts: Sendable {
     /// Express fulls running, and due but waiting, at each moment one of the two changed.
     public let load: [(at: SimTime, running: Int, waiting: Int)]
 
+    /// Whether backups went on after what is shown.
+    public let isCut: Bool
+    /// Most that is shown: of a backup that hangs for weeks, its first two days say enough.
+    static let longest = SimDuration.hours(48)
     /// Headings of the chart; with more hosts than this, clusters stand for their nodes.
     static let mostSections = 40
 
@@ -39,7 +43,9 @@ public struct NightFacts: Sendable {
         let night = window.nights[worst]
         self.night = night
         hasWindow = window.window != nil
-        let (from, to) = (night.opens, hasWindow ? max(night.closes, night.lastEnd) : max(night.lastEnd, night.opens))
+        let last = hasWindow ? max(night.closes, night.lastEnd) : max(night.lastEnd, night.opens)
+        let (from, to) = (night.opens, min(last, night.opens + NightFacts.longest))
+        isCut = to < last
         (self.from, self.to) = (from, to)
         var bars: [(section: Int, bar: Bar)] = []
         var changes: [(at: SimTime, running: Int, waiting: Int)] = []
@@ -98,6 +104,34 @@ public struct NightFacts: Sendable {
     }
 }
 
+extension NightFacts {
+    /// The load averaged over equal slices of what is shown: hundreds of short backups would only blacken a chart.
+    func load(inSlices count: Int) -> [(at: SimTime, running: Double, waiting: Double)] {
+        let span = (to - from).nanoseconds
+        guard span >= Int64(count), count > 0 else { return [] }
+        let length = span / Int64(count)
+        var slices = (0..<count).map {
+            (at: from + SimDuration(nanoseconds: length * Int64($0)), running: 0.0, waiting: 0.0)
+        }
+        for (index, level) in load.enumerated() {
+            let begin = max(level.at, from)
+            let end = min(index + 1 < load.count ? load[index + 1].at : to, to)
+            guard begin < end, level.running + level.waiting > 0 else { continue }
+            var slice = min(count - 1, Int((begin - from).nanoseconds / length))
+            var time = begin
+            while time < end {
+                // The last slice takes what is left over by the division.
+                let stop = slice == count - 1 ? end : min(end, slices[slice + 1].at)
+                let part = Double((stop - time).nanoseconds) / Double(length)
+                slices[slice].running += part * Double(level.running)
+                slices[slice].waiting += part * Double(level.waiting)
+                (time, slice) = (stop, min(count - 1, slice + 1))
+            }
+        }
+        return slices
+    }
+}
+
 /// Under which heading a job is drawn: its machine's host or cluster for work on hosts, else its kind.
 private struct Headings {
     let titles: [String]
@@ -120,7 +154,8 @@ private struct Headings {
     func section(of job: JobRecord) -> Int {
         switch job.kind {
         case .expressFull, .replicaCreation, .consistencyCheck, .migration:
-            ofMachine.indices.contains(Int(job.machine)) ? ofMachine[Int(job.machine)] : firstKind + Int(job.kind.rawValue)
+            ofMachine.indices.contains(Int(job.machine))
+                ? ofMachine[Int(job.machine)] : firstKind + Int(job.kind.rawValue)
         case .tapeBackup, .onlineBackup, .secondarySynchronization, .pruning, .summary, .inventory:
             firstKind + Int(job.kind.rawValue)
         }

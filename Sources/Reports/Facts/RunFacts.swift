@@ -121,3 +121,6 @@ func nearestRank(_ share: Double, of sorted: [Int64]) -> Int64? {
     let rank = Int((share * Double(sorted.count)).rounded(.up))
     return sorted[min(max(rank, 1), sorted.count) - 1]
 }
+
+/// A duration in at most two units; none at all as `0 s`.
+func brief(_ duration: SimDuration) -> String { duration == .zero ? "0 s" : duration.rounded }

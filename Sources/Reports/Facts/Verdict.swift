@@ -58,13 +58,15 @@ extension Verdict {
         headline =
             "\(percent(share)) of backups ended inside \(window.start) + \(window.duration) (goal \(facts.goal)); "
             + (worst.lateness > .zero
-                ? "at worst \(worst.lateness.rounded) late" : "at worst \((worst.closes - worst.lastEnd).rounded) to spare")
+                ? "at worst \(worst.lateness.rounded) late"
+                : "at worst \((worst.closes - worst.lastEnd).rounded) to spare")
         if answer == .met {
             advice = ""
         } else if facts.failed > facts.late {
             advice = "Most of these backups failed: see the missed recovery points by cause"
         } else {
-            advice = bottlenecks.first.map { "\($0.kind.remedy) (the bottleneck is \($0.worst), \($0.kind.rawValue))" } ?? ""
+            advice =
+                bottlenecks.first.map { "\($0.kind.remedy) (the bottleneck is \($0.worst), \($0.kind.rawValue))" } ?? ""
         }
     }
 
@@ -167,7 +169,8 @@ extension Verdict {
             "At most \(grouped(facts.peak)) of \(grouped(facts.limit)) cartridges in use; "
             + (ranOut ? "at times none was free" : "never fewer than \(grouped(facts.fewestFree)) free")
         advice =
-            answer == .met ? "" : "Add cartridges, colocate groups on shared tapes, compress, or keep tapes for less time"
+            answer == .met
+            ? "" : "Add cartridges, colocate groups on shared tapes, compress, or keep tapes for less time"
     }
 }
 

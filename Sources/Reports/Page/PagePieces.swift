@@ -19,7 +19,8 @@ enum PagePieces {
     }
 
     /// A chart that scrolls sideways where it has no room, with its legend.
-    static func plot(_ chart: Markup, legend: [(name: String, colour: String)] = [], title: String, _ out: inout Markup) {
+    static func plot(_ chart: Markup, legend: [(name: String, colour: String)] = [], title: String, _ out: inout Markup)
+    {
         out.element("figure") { figure in
             figure.element("figcaption") { caption in
                 caption.element("strong", text: title)
@@ -55,7 +56,8 @@ enum PagePieces {
                 table.element("thead") { head in
                     head.element("tr") { row in
                         for column in columns {
-                            row.element("th", ["scope": "col", "class": column.isNumber ? "n" : "t"], text: column.title)
+                            row.element(
+                                "th", ["scope": "col", "class": column.isNumber ? "n" : "t"], text: column.title)
                         }
                         if !bars.isEmpty { row.element("th", ["class": "bar"]) { _ in } }
                     }

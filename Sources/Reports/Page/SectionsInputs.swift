@@ -10,8 +10,11 @@ extension HTMLReport {
                 let goals = facts.goals
                 let rows: [(name: String, value: String)] =
                     [
-                        ("There are", inputs.counts.filter { $0.count > 0 }.map { "\(grouped($0.count)) \($0.noun)" }
-                            .joined(separator: ", "))
+                        (
+                            "There are",
+                            inputs.counts.filter { $0.count > 0 }.map { "\(grouped($0.count)) \($0.noun)" }
+                                .joined(separator: ", ")
+                        )
                     ] + inputs.totals + [
                         (
                             "Goal: window",
@@ -40,7 +43,8 @@ extension HTMLReport {
             }
             let changed = inputs.constants.filter { !$0.isDefault }.count
             PagePieces.folded(
-                "Constants of the cost models (\(changed == 0 ? "all defaults" : "\(changed) set by the scenario"))", &section
+                "Constants of the cost models (\(changed == 0 ? "all defaults" : "\(changed) set by the scenario"))",
+                &section
             ) { details in
                 PagePieces.table(
                     "Constants",
@@ -90,7 +94,8 @@ extension HTMLReport {
             PagePieces.table(
                 "Audit: what must be equal at the end",
                 [.init("Line", number: false), .init("Left"), .init("Right"), .init("Holds", number: false)],
-                facts.audit.map { [$0.name, grouped($0.left), grouped($0.right), $0.holds ? "✓ yes" : "✗ NO"] }, &section)
+                facts.audit.map { [$0.name, grouped($0.left), grouped($0.right), $0.holds ? "✓ yes" : "✗ NO"] },
+                &section)
         }
     }
 }

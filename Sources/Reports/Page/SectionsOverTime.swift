@@ -11,9 +11,12 @@ extension HTMLReport {
                 PagePieces.note("No backup was due.", &section)
                 return
             }
-            if facts.window.nights.count > 1 { PagePieces.plot(
-                nights(facts), legend: [("until the last backup ended", "f1")], title: "Length of each night's backups",
-                &section) }
+            if facts.window.nights.count > 1 {
+                PagePieces.plot(
+                    nights(facts), legend: [("until the last backup ended", "f1")],
+                    title: "Length of each night's backups",
+                    &section)
+            }
             let day = facts.clock.day(night.night.day)
             let name = night.hasWindow ? "The worst night, \(day)" : "The busiest night, \(day)"
             PagePieces.plot(
@@ -32,6 +35,7 @@ extension HTMLReport {
                 sections: night.sections)
             PagePieces.plot(
                 chart.svg(), legend: legend, title: "\(name): \(counted(night.jobs, "job")) by host", &section)
+            if night.isCut { PagePieces.note("Backups of this night went on after what is shown.", &section) }
             if night.sections.reduce(0, { $0 + $1.lanes.count }) > Gantt.mostLanes {
                 PagePieces.note("Only the first \(Gantt.mostLanes) lanes are drawn; the numbers have all.", &section)
             }
@@ -49,23 +53,22 @@ extension HTMLReport {
             description: "Time from the window's opening until the last backup ended, for \(nights.count) nights.",
             clock: facts.clock, unit: .duration, from: nights[0].opens, to: nights[nights.count - 1].opens + .days(1),
             series: [
-                .init(name: "last backup", colour: 1, points: nights.map { ($0.opens, ($0.lastEnd - $0.opens).seconds) })
+                .init(
+                    name: "last backup", colour: 1, points: nights.map { ($0.opens, ($0.lastEnd - $0.opens).seconds) })
             ], isStepped: true, limits: limits, height: 200)
         return chart.svg()
     }
 
     private static func load(_ night: NightFacts, _ facts: RunFacts) -> Markup {
-        let points = night.load.filter { $0.at <= night.to }
-        let before = night.load.last { $0.at < night.from }
-        let shown = (before.map { [(at: night.from, running: $0.running, waiting: $0.waiting)] } ?? [])
-            + points.filter { $0.at >= night.from }
+        let shown = night.load(inSlices: 240)
         let chart = TimeChart(
             title: "Backups running and waiting",
-            description: "At most \(night.load.map(\.running).max() ?? 0) running, \(night.load.map(\.waiting).max() ?? 0) waiting.",
+            description:
+                "At most \(night.load.map(\.running).max() ?? 0) running, \(night.load.map(\.waiting).max() ?? 0) waiting.",
             clock: facts.clock, unit: .count, from: night.from, to: night.to,
             series: [
-                .init(name: "running", colour: 1, points: shown.map { ($0.at, Double($0.running)) }),
-                .init(name: "waiting", colour: 2, points: shown.map { ($0.at, Double($0.waiting)) }),
+                .init(name: "running", colour: 1, points: shown.map { ($0.at, $0.running) }),
+                .init(name: "waiting", colour: 2, points: shown.map { ($0.at, $0.waiting) }),
             ], isStacked: true, isStepped: true,
             marks: night.hasWindow && night.night.closes < night.to
                 ? [.init(name: "window closes", at: night.night.closes)] : [], height: 180)
@@ -93,7 +96,9 @@ extension HTMLReport {
             ]
             var legend: [(name: String, colour: String)] = [("used, greatest of each day", "f1")]
             // Shown as far as the run is long again; what lies further off is in the text.
-            if case .full(let days) = pool.forecast, days > 0, days <= last.day - first.day, let growth = pool.growthPerDay {
+            if case .full(let days) = pool.forecast, days > 0, days <= last.day - first.day,
+                let growth = pool.growthPerDay
+            {
                 let full = clock.time(of: clock.startDate.adding(days: last.day + days))
                 let start = max(0, Double(pool.capacity.count) - growth * Double(days))
                 series.append(
@@ -104,11 +109,13 @@ extension HTMLReport {
             }
             let chart = TimeChart(
                 title: "Storage pool used",
-                description: "At most \(pool.peak.rounded) of \(pool.capacity.rounded), at the end \(pool.atEnd.rounded).",
+                description:
+                    "At most \(pool.peak.rounded) of \(pool.capacity.rounded), at the end \(pool.atEnd.rounded).",
                 clock: clock, unit: .bytes, from: clock.time(of: clock.startDate.adding(days: first.day)), to: end,
                 series: series,
                 limits: [
-                    .init(name: "capacity \(pool.capacity.rounded)", value: Double(pool.capacity.count), isDashed: false),
+                    .init(
+                        name: "capacity \(pool.capacity.rounded)", value: Double(pool.capacity.count), isDashed: false),
                     .init(
                         name: "goal \(pool.goal)", value: Double(pool.capacity.scaled(by: pool.goal).count),
                         isDashed: true),
@@ -140,7 +147,9 @@ extension HTMLReport {
             let order: [CartridgeState] = [.active, .full, .offsiteReady, .suspect, .expired, .free]
             let clock = facts.clock
             let shown = order.filter { state in
-                tapes.days.contains { $0.counts.indices.contains(Int(state.rawValue)) && $0.counts[Int(state.rawValue)] > 0 }
+                tapes.days.contains {
+                    $0.counts.indices.contains(Int(state.rawValue)) && $0.counts[Int(state.rawValue)] > 0
+                }
             }
             func colour(_ state: CartridgeState) -> Int {
                 switch state {
@@ -205,18 +214,21 @@ extension HTMLReport {
                         [
                             part == .waiting ? row.kind.title : "", part.rawValue,
                             part == .waiting ? grouped(row.count) : "",
-                        ] + row[part].map(\.rounded)
+                        ] + row[part].map(brief)
                     }
                 }, &section)
             PagePieces.table(
                 "All jobs",
                 [.init("Kind", number: false)]
-                    + ["Jobs", "Completed", "Failed", "Reruns", "Open", "Changed", "Sent", "Stored", "Pause, all machines"]
+                    + [
+                        "Jobs", "Completed", "Failed", "Reruns", "Open", "Changed", "Sent", "Stored",
+                        "Pause, all machines",
+                    ]
                     .map { .init($0) },
                 facts.jobCounts.map {
                     [
                         $0.kind.title, grouped($0.total), grouped($0.completed), grouped($0.failed), grouped($0.reruns),
-                        grouped($0.open), $0.changed.rounded, $0.sent.rounded, $0.stored.rounded, $0.downtime.rounded,
+                        grouped($0.open), $0.changed.rounded, $0.sent.rounded, $0.stored.rounded, brief($0.downtime),
                     ]
                 }, &section)
         }

@@ -76,13 +76,14 @@ extension HTMLReport {
             var kinds = Set<ResourceRecord.Kind>()
             let firsts = rows.filter { kinds.insert($0.kind).inserted }
             let shown = Array(firsts.filter { ($0.busiest ?? 0) >= 0.01 }.prefix(8))
-            let names = Set(shown.map(\.name))
+            let names = Set(shown.map { $0.kind.rawValue + $0.name })
             maps(shown, &section)
-            let rest = rows.filter { !names.contains($0.name) }
+            let rest = rows.filter { !names.contains($0.kind.rawValue + $0.name) }
             guard !rest.isEmpty else { return }
             PagePieces.folded("\(rest.count) more resources", &section) { details in
-                maps(Array(rest.prefix(40)), &details)
-                if rest.count > 40 { PagePieces.note("The others are in the numbers.", &details) }
+                let most = 24
+                maps(Array(rest.prefix(most)), &details)
+                if rest.count > most { PagePieces.note("The others are in the numbers.", &details) }
             }
         }
     }
@@ -106,7 +107,8 @@ extension HTMLReport {
     }
 
     static func missed(_ facts: RunFacts, _ out: inout Markup) {
-        PagePieces.section("Missed recovery points", id: "missed", data: ["missed", "recovery-points"], &out) { section in
+        PagePieces.section("Missed recovery points", id: "missed", data: ["missed", "recovery-points"], &out) {
+            section in
             if facts.missed.total == 0 {
                 PagePieces.note("None was missed.", &section)
             } else {
@@ -114,7 +116,8 @@ extension HTMLReport {
                 PagePieces.table(
                     "\(counted(facts.missed.total, "recovery point")) of \(counted(facts.missed.machines, "machine")), by cause",
                     [
-                        .init("Error"), .init("Cause", number: false), .init("Missed"), .init("Machines"), .init("First"),
+                        .init("Error"), .init("Cause", number: false), .init("Missed"), .init("Machines"),
+                        .init("First"),
                         .init("Last"),
                     ],
                     facts.missed.rows.map {
@@ -135,7 +138,8 @@ extension HTMLReport {
                     ],
                     oldest.map {
                         [
-                            $0.name, $0.oldest?.rounded ?? "no point", $0.oldest == nil ? "–" : facts.clock.minute($0.oldestAt),
+                            $0.name, $0.oldest?.rounded ?? "no point",
+                            $0.oldest == nil ? "–" : facts.clock.minute($0.oldestAt),
                             grouped($0.points), grouped($0.daysWithout), grouped($0.days),
                         ]
                     }, &$0)
@@ -145,7 +149,8 @@ extension HTMLReport {
 
     static func incidents(_ facts: RunFacts, _ out: inout Markup) {
         let incidents = facts.incidents
-        PagePieces.section("Failures and migrations, and their cost", id: "incidents", data: ["incidents"], &out) { section in
+        PagePieces.section("Failures and migrations, and their cost", id: "incidents", data: ["incidents"], &out) {
+            section in
             guard incidents.total.count > 0 else {
                 PagePieces.note("Nothing happened.", &section)
                 return
@@ -175,7 +180,8 @@ extension HTMLReport {
                     shown.map { incident in
                         [
                             facts.clock.minute(incident.at), incident.title, incident.object,
-                            incident.ended.map { ($0 - incident.at).rounded } ?? "to the end", grouped(incident.machines),
+                            incident.ended.map { ($0 - incident.at).rounded } ?? "to the end",
+                            grouped(incident.machines),
                             grouped(incident.brokenJobs), grouped(incident.checks),
                         ]
                     }, &details)
@@ -197,7 +203,8 @@ extension HTMLReport {
                 ],
                 facts.alerts.map {
                     [
-                        $0.id == 0 ? "–" : "\($0.id)", $0.severity.title, $0.cause, grouped($0.count), grouped($0.objects),
+                        $0.id == 0 ? "–" : "\($0.id)", $0.severity.title, $0.cause, grouped($0.count),
+                        grouped($0.objects),
                         grouped($0.openAtEnd), $0.longest.rounded,
                     ]
                 }, &section)

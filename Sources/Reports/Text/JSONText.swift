@@ -30,7 +30,8 @@ enum JSONText {
         case .null: out += "null".utf8
         case .bool(let value): out += (value ? "true" : "false").utf8
         case .whole(let value): out += "\(value)".utf8
-        case .number(let value): out += (value == value.rounded() && abs(value) < 1e15 ? "\(Int64(value))" : "\(value)").utf8
+        case .number(let value):
+            out += (value == value.rounded() && abs(value) < 1e15 ? "\(Int64(value))" : "\(value)").utf8
         case .text(let value): JSONText.quote(value, to: &out)
         case .list(let values):
             // Rows of plain values stay on one line: a series of a year is read by machines.

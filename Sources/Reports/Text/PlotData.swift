@@ -62,7 +62,10 @@ struct PlotData {
     private static func worstNight(_ facts: RunFacts) -> PlotData {
         PlotData(
             "worst-night",
-            ["section", "lane", "kind", "machine", "status", "due", "started", "transfer_started", "ended", "sent_bytes"],
+            [
+                "section", "lane", "kind", "machine", "status", "due", "started", "transfer_started", "ended",
+                "sent_bytes",
+            ],
             (facts.worstNight?.sections ?? []).flatMap { section in
                 section.lanes.enumerated().flatMap { lane, bars in
                     bars.map { bar in
@@ -106,7 +109,8 @@ struct PlotData {
             "missed", ["error", "cause", "count", "machines", "first", "last"],
             facts.missed.rows.map {
                 [
-                    "\($0.error)", $0.cause, "\($0.count)", "\($0.machines)", time($0.first, facts), time($0.last, facts),
+                    "\($0.error)", $0.cause, "\($0.count)", "\($0.machines)", time($0.first, facts),
+                    time($0.last, facts),
                 ]
             })
     }
@@ -122,7 +126,8 @@ struct PlotData {
             "incidents", ["at", "ended", "title", "object", "machines", "broken_jobs", "checks", "checked_bytes"],
             facts.incidents.list.map {
                 [
-                    time($0.at, facts), time($0.ended, facts), $0.title, $0.object, "\($0.machines)", "\($0.brokenJobs)",
+                    time($0.at, facts), time($0.ended, facts), $0.title, $0.object, "\($0.machines)",
+                    "\($0.brokenJobs)",
                     "\($0.checks)", "\($0.checkedBytes.count)",
                 ]
             })

@@ -27,7 +27,8 @@ extension ReportJSON {
                 facts.bottlenecks.kinds.map { row in
                     [
                         "kind": .text(row.kind.rawValue), "count": .init(row.count),
-                        "boundSeconds": .number(row.boundSeconds), "share": JSONText(row.share), "worst": .text(row.worst),
+                        "boundSeconds": .number(row.boundSeconds), "share": JSONText(row.share),
+                        "worst": .text(row.worst),
                     ]
                 }),
             "resources": .list(
@@ -79,7 +80,8 @@ extension ReportJSON {
         func row(_ row: IncidentFacts.Row) -> JSONText {
             [
                 "title": .text(row.title), "count": .init(row.count), "machines": .init(row.machines),
-                "brokenJobs": .init(row.brokenJobs), "checks": .init(row.checks), "checkedBytes": .init(row.checkedBytes),
+                "brokenJobs": .init(row.brokenJobs), "checks": .init(row.checks),
+                "checkedBytes": .init(row.checkedBytes),
                 "lasted": .init(row.lasted), "open": .init(row.open),
             ]
         }

@@ -17,7 +17,10 @@ public enum ReportJSON {
             "incidents": incidents(facts), "alerts": alerts(facts), "storage": storage(facts), "inputs": inputs(facts),
             "audit": .list(
                 facts.audit.map {
-                    ["name": .text($0.name), "left": .whole($0.left), "right": .whole($0.right), "holds": .bool($0.holds)]
+                    [
+                        "name": .text($0.name), "left": .whole($0.left), "right": .whole($0.right),
+                        "holds": .bool($0.holds),
+                    ]
                 }),
             "refusals": .list(
                 facts.refusals.map {

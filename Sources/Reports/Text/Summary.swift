@@ -56,7 +56,8 @@ public enum Summary {
         var lines: [String] = []
         let jobs = facts.stuckJobs
         if !jobs.isEmpty {
-            lines += wrap("The run is stuck: nothing was left to happen, but \(counted(jobs.count, "job")) waited:", width)
+            lines += wrap(
+                "The run is stuck: nothing was left to happen, but \(counted(jobs.count, "job")) waited:", width)
             lines += jobs.prefix(10).flatMap { wrap("- " + $0, width - 2) }.map { "  " + $0 }
         }
         if let cause = facts.missed.rows.first {
@@ -81,14 +82,16 @@ public enum Summary {
     private static func jobs(_ facts: RunFacts) -> [String] {
         guard !facts.jobCounts.isEmpty else { return ["No job ran."] }
         var table = TextTable([
-            ("Jobs", .left), ("all", .right), ("failed", .right), ("open", .right), ("median", .right), ("95 %", .right),
+            ("Jobs", .left), ("all", .right), ("failed", .right), ("open", .right), ("median", .right),
+            ("95 %", .right),
             ("longest", .right), ("sent", .right), ("stored", .right),
         ])
         for count in facts.jobCounts {
             let times = facts.durations.first { $0.kind == count.kind }?.total
             table.add([
                 count.kind.title, grouped(count.total), grouped(count.failed), grouped(count.open),
-                times?[0].rounded ?? "–", times?[2].rounded ?? "–", times?[4].rounded ?? "–", count.sent.rounded,
+                times.map { brief($0[0]) } ?? "–", times.map { brief($0[2]) } ?? "–", times.map { brief($0[4]) } ?? "–",
+                count.sent.rounded,
                 count.stored.rounded,
             ])
         }
@@ -116,7 +119,8 @@ public enum Summary {
             ? "no audit"
             : broken.isEmpty
                 ? "all \(facts.audit.count) audit lines agree"
-                : "AUDIT BROKEN: " + broken.map { "\($0.name) (\($0.left) against \($0.right))" }.joined(separator: "; ")
+                : "AUDIT BROKEN: "
+                    + broken.map { "\($0.name) (\($0.left) against \($0.right))" }.joined(separator: "; ")
         return TextTable.oneLine("\(grouped(facts.eventCount)) events, trace \(facts.traceHash); \(audit).")
     }
 
