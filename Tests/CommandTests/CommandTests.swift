@@ -49,7 +49,7 @@ private func find(_ key: String, in value: Any) -> Any? {
         let result = try Program.run(["check", file, "--json"])
         #expect(result.status == 2)
         let problems = try #require(object(result.output)["problems"] as? [[String: Any]])
-        #expect(problems.contains { $0["path"] as? String == "nonsense" && $0["line"] as? Int == 2 })
+        #expect(problems.contains { ($0["found"] as? String)?.contains("nonsense") == true && $0["line"] as? Int == 2 })
         #expect(try Program.run(["check", file]).output.contains("broken.yaml:2:1: "))
     }
 

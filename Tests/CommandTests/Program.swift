@@ -30,7 +30,7 @@ enum Program {
         let folder = try Scratch()
         // Files, not pipes: a pipe that nobody empties would stop the program.
         let (output, errors) = (folder.path("output"), folder.path("errors"))
-        for file in [output, errors] { FileManager.default.createFile(atPath: file, contents: nil) }
+        for file in [output, errors] { _ = FileManager.default.createFile(atPath: file, contents: nil) }
         process.standardOutput = FileHandle(forWritingAtPath: output)
         process.standardError = FileHandle(forWritingAtPath: errors)
         process.standardInput = FileHandle.nullDevice

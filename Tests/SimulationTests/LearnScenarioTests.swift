@@ -1,5 +1,6 @@
 import Catalog
 import Foundation
+import Protection
 import Reports
 import Scenario
 import Simulation
