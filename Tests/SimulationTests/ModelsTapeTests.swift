@@ -95,6 +95,18 @@ struct ModelsTapeTests {
         }
     }
 
+    @Test(arguments: [(LTOGeneration.lto8, SimDuration.seconds(30)), (.lto9, .minutes(40) + .seconds(32))])
+    func `a run waits for robot, load and first use before the first byte`(
+        _ generation: LTOGeneration, _ wait: SimDuration
+    ) {
+        var installation = Installation()
+        installation.addTape(generation: generation, retention: CalendarSpan(4, .weeks))
+        let (notebook, _) = installation.run()
+        let first = notebook.jobs(.tapeBackup).map(\.transferStarted).min()
+        // Saturday at 8.
+        #expect(first == .start + .days(5) + .hours(8) + wait)
+    }
+
     @Test func `a library of 24 slots is inventoried in 53 s`() {
         #expect(abs((Tuning().inventoryPerSlot * 24).seconds - 53) < 0.5)
     }
