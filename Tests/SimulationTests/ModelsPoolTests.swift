@@ -164,4 +164,16 @@ struct ModelsPoolTests {
         let again = take(5_000_000_000, 17)
         #expect(again == 0)
     }
+
+    @Test func `a replica volume and its recovery point volume grow independently of each other`() {
+        var pool = pool(.legacy, 1_000)
+        _ = pool.place(owner: 0, size: .gigabytes(100), retentionDays: 5, growth: 0, among: [Ref(0)], sharing: nil)
+        let placed = pool.used(of: 0)
+        let replica = pool.take(
+            owner: 0, replica: 151_000_000_000, points: 0, volume: 0, autoGrow: true, at: .start)
+        let points = pool.take(
+            owner: 0, replica: 0, points: 12_000_000_000, volume: 0, autoGrow: true, at: .start + .minutes(5))
+        // A quarter of 150 GB, and 10 GiB.
+        #expect(replica == 0 && points == 0 && pool.used(of: 0) == placed + 37_500_000_000 + 10 << 30)
+    }
 }
