@@ -142,9 +142,13 @@ extension RunState {
         case .chooseCartridge: chooseCartridge(s)
         case .mount: askRobot(s, for: .mounted)
         case .load:
+            let c = Int(stream.cartridge)
+            // A drive optimises blank cartridges of its own generation only.
+            let isNew =
+                tape.mounts[c] == 0 && tape.cartridges[c].generation == world.drives[Int(stream.drive)].generation
             tape.mountCount += 1
-            tape.mounts[Int(stream.cartridge)] += 1
-            tapeLater(s, .loaded, after: motion!.loadTime)
+            tape.mounts[c] += 1
+            tapeLater(s, .loaded, after: motion!.loadTime + (isNew ? motion!.firstLoadTime : .zero))
         case .position:
             tapeLater(
                 s, .positioned, after: motion!.locate(from: 0, to: tape.cartridges[Int(stream.cartridge)].written.count)

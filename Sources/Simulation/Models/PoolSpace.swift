@@ -23,7 +23,8 @@ struct PoolSpace {
         var pointSize: Int64
         var replicaUsed: Int64 = 0
         var pointUsed: Int64 = 0
-        var grown = SimTime(nanoseconds: .min / 2)
+        var replicaGrown = SimTime(nanoseconds: .min / 2)
+        var pointGrown = SimTime(nanoseconds: .min / 2)
     }
 
     private var disks: [Disk]
@@ -95,10 +96,10 @@ struct PoolSpace {
         }
         let a = Int(allocationOf[owner])
         while allocations[a].replicaUsed + replica > allocations[a].replicaSize {
-            guard grow(a, \.replicaSize, autoGrow: autoGrow, at: now) else { return 58 }
+            guard grow(a, \.replicaSize, \.replicaGrown, autoGrow: autoGrow, at: now) else { return 58 }
         }
         while allocations[a].pointUsed + points > allocations[a].pointSize {
-            guard grow(a, \.pointSize, autoGrow: autoGrow, at: now) else { return 214 }
+            guard grow(a, \.pointSize, \.pointGrown, autoGrow: autoGrow, at: now) else { return 214 }
         }
         allocations[a].replicaUsed += replica
         allocations[a].pointUsed += points
@@ -106,19 +107,20 @@ struct PoolSpace {
         return 0
     }
 
-    /// Auto-grow: the larger of a minimum and a share, if the pool has it and the last growth is long enough ago.
+    /// Auto-grow: the larger of a minimum and a share, if the pool has it and the volume's last growth is long enough ago.
+    /// One growth may take several such steps, where what comes at once needs them.
     private mutating func grow(
-        _ a: Int, _ size: WritableKeyPath<Allocation, Int64>, autoGrow: Bool, at now: SimTime
+        _ a: Int, _ size: WritableKeyPath<Allocation, Int64>, _ grown: WritableKeyPath<Allocation, SimTime>,
+        autoGrow: Bool, at now: SimTime
     ) -> Bool {
-        guard autoGrow, now - allocations[a].grown >= tuning.autoGrowQuiet || now == allocations[a].grown else {
-            return false
-        }
+        let last = allocations[a][keyPath: grown]
+        guard autoGrow, now - last >= tuning.autoGrowQuiet || now == last else { return false }
         let disk = allocations[a].disk
         let share = Bytes(allocations[a][keyPath: size]).scaled(by: tuning.autoGrowShare).count
         let step = max(tuning.autoGrowMinimum.count, share)
         guard step > 0, free(of: disk) >= step else { return false }
         allocations[a][keyPath: size] += step
-        allocations[a].grown = now
+        allocations[a][keyPath: grown] = now
         disks[disk].reserved += step
         return true
     }
