@@ -8,11 +8,15 @@ private let catalogue = [
 
 /// One line for each rule id in `file` that the catalogue does not have.
 private func unknownRules(in file: SourceFile) -> [String] {
-    let written = file.text.matches(of: /\b(SCN|LVL|VSS|PRC|PRE|GRP|LIV|REP|REC)-(\d+)\b/).map {
-        (String($0.1), String($0.2))
+    var found: [(String, String)] = []
+    for line in file.lines where catalogue.keys.contains(where: { line.contains($0 + "-") }) || line.contains("RuleID(")
+    {
+        found += line.matches(of: /\b(SCN|LVL|VSS|PRC|PRE|GRP|LIV|REP|REC)-(\d+)\b/).map {
+            (String($0.1), String($0.2))
+        }
+        found += line.matches(of: /RuleID\("(\w+)",\s*(\d+)\)/).map { (String($0.1), String($0.2)) }
     }
-    let built = file.text.matches(of: /RuleID\("(\w+)",\s*(\d+)\)/).map { (String($0.1), String($0.2)) }
-    return (written + built).filter { family, number in
+    return found.filter { family, number in
         guard let last = catalogue[family], let number = Int(number) else { return true }
         return number < 1 || number > last
     }.map { "\(file.path): there is no rule \($0)-\($1)" }

@@ -4,6 +4,12 @@ import Foundation
 struct SourceFile: Sendable, CustomStringConvertible {
     let path: String
     let text: String
+    /// The text without comments and the insides of strings, if it is Swift.
+    let code: String
+    init(path: String, text: String) {
+        (self.path, self.text) = (path, text)
+        code = path.hasSuffix(".swift") ? SwiftCode.only(text) : ""
+    }
     var description: String { path }
     var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
     /// `Kernel` for `Sources/Kernel/Agenda.swift`.
