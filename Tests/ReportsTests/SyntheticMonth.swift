@@ -176,11 +176,12 @@ struct SyntheticMonth {
             chronicle.notePool(
                 Level(at: at, values: [Bytes.gigabytes(used / 2 + hour).count, Bytes.gigabytes(used / 2).count]))
         }
-        let weeks = Int64((day + 2) / 7)
+        // After eight weeks a tape expires for each that is written.
+        let weeks = Int64(min(day + 2, 56) / 7)
         chronicle.noteTapes(
             Level(
                 at: .start + .days(Int64(day)),
-                values: [24 - weeks * 3, min(1, weeks), max(0, weeks * 2 - 1), weeks, 0, 0])
+                values: [max(0, 24 - weeks * 3), min(1, weeks), max(0, weeks * 2 - 1), weeks, 0, 0])
         )
     }
 

@@ -106,15 +106,15 @@ public enum HTMLReport {
                         title.add(" ")
                         title.element("span", ["class": "badge"], text: word(verdict.answer))
                     }
-                    card.element("p", ["class": "headline"], text: verdict.headline + ".")
+                    card.element("p", ["class": "headline"], text: unbroken(verdict.headline) + ".")
                     if !verdict.advice.isEmpty {
-                        card.element("p", ["class": "advice"], text: "→ " + verdict.advice + ".")
+                        card.element("p", ["class": "advice"], text: unbroken("→ " + verdict.advice) + ".")
                     }
                     card.element("dl") { list in
                         for figure in verdict.figures {
                             list.element("div") { pair in
                                 pair.element("dt", text: figure.name)
-                                pair.element("dd", text: figure.value)
+                                pair.element("dd", text: unbroken(figure.value))
                             }
                         }
                     }
@@ -122,6 +122,9 @@ public enum HTMLReport {
             }
         }
     }
+
+    // Keeps a number and its sign on one line.
+    private static func unbroken(_ text: String) -> String { text.replacing(" %", with: "\u{A0}%") }
 
     private static func style(_ answer: Verdict.Answer) -> String {
         switch answer {
