@@ -65,7 +65,7 @@ struct Fields {
         precondition(kind == nil || field.shape == kind, "\(table.name).\(key) is not of that shape")
         for (index, layer) in layers.enumerated() {
             guard let item = layer[key] else { continue }
-            if notes == .all || (notes == .cells && index == 0), let text = item.text {
+            if notes == .all || (notes == .cells && index == 0), let text = item.noted {
                 report.note(path(key), text, .file(item.spot))
             }
             return item

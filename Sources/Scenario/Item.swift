@@ -29,6 +29,13 @@ struct Item {
 
     var text: String? { if case .scalar(let text) = content { text } else { nil } }
 
+    /// As `explain` prints it: a text, or a list of texts; nil for what is explained key by key.
+    var noted: String? {
+        guard case .sequence(let nodes) = content else { return text }
+        let texts = nodes.compactMap { $0.scalar?.string }
+        return texts.count == nodes.count ? "[\(texts.joined(separator: ", "))]" : nil
+    }
+
     /// As messages quote it.
     var shown: String {
         switch content {

@@ -59,6 +59,7 @@ final class Report {
     private(set) var problems: [Problem] = []
     private(set) var explained: [Provenance] = []
     private var beyond = 0
+    private var noted: Set<Provenance> = []
     /// Looking for the name that was meant takes long where there are many: not for each of very many unknown ones.
     private var hintsLeft = 300
     // A template's value is looked at once for each machine that takes it over.
@@ -89,7 +90,9 @@ final class Report {
     }
 
     func note(_ path: String, _ value: String, _ origin: Provenance.Origin) {
-        explained.append(Provenance(path: path, value: value, origin: origin))
+        let line = Provenance(path: path, value: value, origin: origin)
+        // Some values are looked at again, to check them against others.
+        if noted.insert(line).inserted { explained.append(line) }
     }
 
     /// In the order of files and lines, each once.

@@ -199,6 +199,14 @@ struct ReadingTests {
         #expect(name?.origin == .file(Spot(file: "parts/base.yaml", line: 1, column: 7)))
     }
 
+    @Test("lists are explained as they stand, and no value twice") func explained() {
+        let (_, _, explained) = read(
+            "servers: [{name: \"dpm-{1..2}\"}]\nhosts: [{name: hv}, {name: h2}]\nvmm: [{name: v, hosts: [hv, h2]}]\n")
+        #expect(explained.count { $0.path == "servers[0].nic" } == 1)
+        #expect(explained.first { $0.path == "vmm[0].hosts" }?.value == "[hv, h2]")
+        #expect(Set(explained).count == explained.count)
+    }
+
     @Test("a hundred thousand machines are read from one line") func many() throws {
         let (setting, problems, explained) = read(
             small + "machines: [{name: \"m-{1..100000}\", cluster: cl, size: 1 GB}]\n")
