@@ -3,7 +3,7 @@
 /// Source of the course: dpm-facts 5.3. VSS-5: whatever happens after the snapshot was begun, it is released.
 public struct DiskJob: Hashable, Sendable {
     public enum Purpose: UInt8, CaseIterable, Sendable {
-        case replicaCreation, expressFull, consistencyCheck, secondary
+        case replicaCreation, expressFull, consistencyCheck
     }
 
     public enum State: UInt8, CaseIterable, Sendable {

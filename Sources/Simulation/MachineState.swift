@@ -14,6 +14,8 @@ struct MachineState {
     /// Snapshot time of the last synchronization applied.
     var synchronized = SimTime.never
     var poolVolume: Int32 = -1
+    /// Its group has tape goals, and LIV-5 does not forbid them for it.
+    var goesToTape = false
     var chain = PointChain()
     /// The disk job at work on its replica, or -1: one exclusive operation at a time.
     var job: Int32 = -1

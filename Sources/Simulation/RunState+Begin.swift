@@ -8,31 +8,32 @@ extension RunState {
     mutating func begin() {
         refusals = world.refusals()
         let memberRefusals = world.memberRefusals()
+        var promised: [Bytes]?
         for (g, group) in world.groups.enumerated() {
+            let review = world.reviewDiskAllocation(of: Ref(g), promised: promised, tuning: tuning)
+            promised = review.promised
             let isSecondary = world.servers[group.server].primary != nil
             for (place, member) in group.members.enumerated() {
                 let m = Int(member.index)
-                guard memberRefusals[g][place] == nil, let disk = group.disk else { continue }
+                guard memberRefusals[g][place] == nil, group.disk != nil else { continue }
                 if isSecondary {
-                    let volume = placeReplica(owner: machines.count + copies.count, of: m, group: g, disk: disk)
-                    if volume >= 0 {
-                        copies.append(CopyState(.secondary, group: Ref(g), machine: member, poolVolume: volume))
-                    }
+                    let volume = allocate(review.members[place], owner: machines.count + copies.count, group: g)
+                    guard volume >= 0 else { continue }
+                    copies.append(CopyState(.secondary, group: Ref(g), machine: member, poolVolume: volume))
                     continue
                 }
                 guard machines[m].group == nil else { continue }
-                let volume = placeReplica(owner: m, of: m, group: g, disk: disk)
-                guard volume >= 0 else {
-                    refuse(m, group: g, id: 33510, cause: "no pool volume has room for its replica")
-                    continue
-                }
+                let volume = allocate(review.members[place], owner: m, group: g)
+                guard volume >= 0 else { continue }
                 machines[m].group = Ref(g)
                 machines[m].poolVolume = Int32(volume)
+                machines[m].goesToTape = group.tape != nil && world.tapeRefusal(member, in: Ref(g)) == nil
                 if group.online != nil {
                     copies.append(CopyState(.online, group: Ref(g), machine: member, poolVolume: -1))
                 }
                 scheduleCreation(m, group: group, place: place)
             }
+            refusals += review.refusals.filter { !refusals.contains($0) }
             scheduleGroup(g)
         }
         scheduleNightly()
@@ -40,25 +41,15 @@ extension RunState {
         sample()
     }
 
-    /// GRP-8: the volumes the group names, else any of its server's pool; colocated members share the first one's volumes.
-    private mutating func placeReplica(owner: Int, of m: Int, group g: Int, disk: DiskGoal) -> Int {
-        let group = world.groups[g]
-        let candidates = group.volumes.isEmpty ? poolOf[Int(group.server.index)] : group.volumes
-        let machine = world.machines[m]
-        let perDay = plane.changes(Ref(m), since: .start, until: .start + .days(1)).stored.count
-        let shared = group.isColocated ? colocatedOwner[g] : nil
-        let volume = pool.place(
-            owner: owner, size: machine.usedSize, retentionDays: disk.retentionDays,
-            growth: perDay * Int64(disk.retentionDays), among: candidates, sharing: shared)
-        if volume >= 0, colocatedOwner[g] == nil { colocatedOwner[g] = owner }
-        return volume
-    }
-
-    private mutating func refuse(_ m: Int, group g: Int, id: Int, cause: String) {
-        refusals.append(
-            Refusal(
-                id: id, rule: RuleID("GRP", 8), object: "machine \(world.machines[m].name)", cause: cause,
-                action: "Add a volume to the storage pool of \(world.servers[world.groups[g].server].name)"))
+    /// Sets aside what the review of GRP-8 decided for a member; colocated members share the first one's volumes.
+    /// - Returns: Its pool volume, or -1 where the review found none.
+    private mutating func allocate(_ member: AllocationReview.Member, owner: Int, group g: Int) -> Int {
+        guard let volume = member.volume else { return -1 }
+        let shared = world.groups[g].isColocated ? colocatedOwner[g] : nil
+        let placed = pool.place(
+            owner: owner, on: Int(volume.index), replica: member.replica.count, points: member.points.count, sharing: shared)
+        if placed, colocatedOwner[g] == nil { colocatedOwner[g] = owner }
+        return placed ? Int(volume.index) : -1
     }
 
     private mutating func scheduleCreation(_ m: Int, group: ProtectionGroup, place: Int) {

@@ -56,7 +56,7 @@ extension RunState {
         case .consistencyCheck:
             machines[m].replica = .checkInProgress
             raise(3104, .machine, m)
-        case .expressFull, .secondary: break
+        case .expressFull: break
         }
         askHostSlot(j)
     }
@@ -77,7 +77,7 @@ extension RunState {
                 return (33440, "it was due outside the backup window")
             }
         case .consistencyCheck: if state.replica != .inconsistent { return (30203, "the replica is consistent") }
-        case .replicaCreation, .secondary: break
+        case .replicaCreation: break
         }
         return nil
     }
@@ -225,7 +225,7 @@ extension RunState {
         jobs[j]!.record.transferStarted = agenda.now
         switch job.steps.purpose {
         case .replicaCreation: jobs[j]!.facts = plane.full(job.machine, at: at)
-        case .expressFull, .secondary:
+        case .expressFull:
             jobs[j]!.facts = plane.changes(job.machine, since: machines[m].synchronized, until: at)
         case .consistencyCheck:
             let since = machines[m].synchronized == .never ? SimTime.start : machines[m].synchronized
@@ -410,7 +410,7 @@ extension RunState {
                 incidents[Int(incident)].checkedBytes += jobs[j]!.facts.read
                 machines[m].incident = -1
             }
-        case .expressFull, .secondary:
+        case .expressFull:
             resolve(3115, .machine, m)
             resolve(3114, .machine, m)
         }
@@ -426,7 +426,7 @@ extension RunState {
             if world.groups[Int(record.group)].automaticChecks {
                 scheduleCheck(m, after: recheckDelay(Int(record.attempt)), attempt: Int(record.attempt) + 1)
             }
-        case .expressFull, .secondary:
+        case .expressFull:
             let policy = RerunPolicy(attempts: tuning.autoRerunAttempts, delay: tuning.autoRerunDelay)
             if record.status == .failed, machines[m].replica == .ok,
                 let delay = policy.delay(afterAttempt: Int(record.attempt), error: record.error)
@@ -498,7 +498,6 @@ extension JobKind {
         case .replicaCreation: self = .replicaCreation
         case .expressFull: self = .expressFull
         case .consistencyCheck: self = .consistencyCheck
-        case .secondary: self = .secondarySynchronization
         }
     }
 }

@@ -15,7 +15,7 @@ extension RunState {
         let eve = SimTime(nanoseconds: agenda.now.nanoseconds - 1)
         let due = goals.indices.filter { goals[$0].next(after: eve, clock: clock) == agenda.now }
         guard TapeGoal.merged(due.map { goals[$0] }) == goals[goal] else { return }
-        startTape(group: g, goal: goal, members: group.members.filter { machines[$0].group == Ref(g) }, attempt: 0)
+        startTape(group: g, goal: goal, members: group.members.filter { machines[$0].group == Ref(g) && machines[$0].goesToTape }, attempt: 0)
     }
 
     private mutating func startTape(group g: Int, goal: Int, members: [Ref<Machine>], attempt: UInt8) {

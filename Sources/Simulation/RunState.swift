@@ -52,8 +52,7 @@ struct RunState {
     var incidents: [IncidentRecord] = []
     var scriptStreams: [RandomStream] = []
     var lineIncident: [Int32] = []
-    /// Pool volumes of each server, and the member whose legacy volumes a colocated group shares.
-    var poolOf: [[Ref<PoolVolume>]] = []
+    /// The member whose legacy volumes a colocated group shares.
     var colocatedOwner: [Int?] = []
     var copies: [CopyState] = []
     var copySlots: [Slots] = []
@@ -80,9 +79,6 @@ struct RunState {
         pool = PoolSpace(world: world, tuning: tuning)
         tape = TapeState(world: world, tuning: tuning)
         colocationSets = world.colocationSets
-        poolOf = setting.world.servers.indices.map { s in
-            setting.world.poolVolumes.indices.filter { setting.world.poolVolumes[$0].server == Ref(s) }.map { Ref($0) }
-        }
         colocatedOwner = Array(repeating: nil, count: setting.world.groups.count)
         hostUp = Array(repeating: true, count: world.hosts.count)
         serverUp = Array(repeating: true, count: world.servers.count)
