@@ -47,7 +47,8 @@ extension RunState {
         guard let volume = member.volume else { return -1 }
         let shared = world.groups[g].isColocated ? colocatedOwner[g] : nil
         let placed = pool.place(
-            owner: owner, on: Int(volume.index), replica: member.replica.count, points: member.points.count, sharing: shared)
+            owner: owner, on: Int(volume.index), replica: member.replica.count, points: member.points.count,
+            sharing: shared)
         if placed, colocatedOwner[g] == nil { colocatedOwner[g] = owner }
         return placed ? Int(volume.index) : -1
     }

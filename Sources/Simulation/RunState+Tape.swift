@@ -15,7 +15,9 @@ extension RunState {
         let eve = SimTime(nanoseconds: agenda.now.nanoseconds - 1)
         let due = goals.indices.filter { goals[$0].next(after: eve, clock: clock) == agenda.now }
         guard TapeGoal.merged(due.map { goals[$0] }) == goals[goal] else { return }
-        startTape(group: g, goal: goal, members: group.members.filter { machines[$0].group == Ref(g) && machines[$0].goesToTape }, attempt: 0)
+        startTape(
+            group: g, goal: goal,
+            members: group.members.filter { machines[$0].group == Ref(g) && machines[$0].goesToTape }, attempt: 0)
     }
 
     private mutating func startTape(group g: Int, goal: Int, members: [Ref<Machine>], attempt: UInt8) {
@@ -98,7 +100,8 @@ extension RunState {
         tape.robotWait[library] += (agenda.now - stream.partStarted).seconds
         tape.streams[s]!.waitsForRobot = false
         let move = world.libraries[stream.library].isStandalone ? tuning.operatorTapeChange : tuning.robotMove
-        tapeLater(s, stream.robotEnds, after: move)
+        let eject = stream.robotEnds == .unloaded ? tape.motions[Int(stream.drive)].unloadTime : .zero
+        tapeLater(s, stream.robotEnds, after: eject + move)
     }
 
     private mutating func askRobot(_ s: Int, for ending: TapeJob.Input) {
@@ -159,13 +162,7 @@ extension RunState {
         case .unload:
             // The drive ejects, then the robot takes the cartridge home.
             releaseCartridge(s)
-            tape.streams[s]!.robotEnds = .unloaded
-            tape.streams[s]!.waitsForRobot = true
-            tape.streams[s]!.partStarted = agenda.now
-            if tape.robots[Int(stream.library.index)].request(Int64(s)) {
-                tape.streams[s]!.waitsForRobot = false
-                tapeLater(s, .unloaded, after: motion!.unloadTime + tuning.robotMove)
-            }
+            askRobot(s, for: .unloaded)
         case .end: endStream(s)
         }
     }

@@ -76,13 +76,15 @@ struct ModelsPoolTests {
         }
     }
 
-    @Test func `GRP-8 obeyed: datasources go where least is planned, and a modern volume gives back what is pruned`() {
-        var pool = pool(.modern, 100, 100)
-        let first = pool.place(
-            owner: 0, size: .gigabytes(10), retentionDays: 5, growth: 0, among: [Ref(0), Ref(1)], sharing: nil)
-        let second = pool.place(
-            owner: 1, size: .gigabytes(10), retentionDays: 5, growth: 0, among: [Ref(0), Ref(1)], sharing: nil)
-        #expect(first == 0 && second == 1 && pool.used(of: 0) == 0)
+    /// The volumes DPM proposes for 100 GB kept five days: 150 GB and 11.678 GB.
+    private func place(_ pool: inout PoolSpace, _ owner: Int, sharing shared: Int? = nil) -> Bool {
+        pool.place(owner: owner, on: 0, replica: 150_000_000_000, points: 11_678_000_000, sharing: shared)
+    }
+
+    @Test func `a modern volume takes blocks as they come and gives back what is pruned`() {
+        var pool = pool(.modern, 100)
+        let placed = pool.place(owner: 0, on: 0, replica: 500_000_000_000, points: 0, sharing: nil)
+        #expect(placed && pool.used(of: 0) == 0)
         let error = pool.take(
             owner: 0, replica: 10_000_000_000, points: 5_000_000_000, volume: 0, autoGrow: true, at: .start)
         #expect(error == 0 && pool.used(of: 0) == 15_000_000_000 && pool.free(of: 0) == 85_000_000_000)
@@ -92,47 +94,33 @@ struct ModelsPoolTests {
 
     @Test func `GRP-8 broken: a full modern volume refuses with 33511 and takes nothing`() {
         var pool = pool(.modern, 100)
-        _ = pool.place(owner: 0, size: .gigabytes(10), retentionDays: 5, growth: 0, among: [Ref(0)], sharing: nil)
+        _ = place(&pool, 0)
         let over = pool.take(
             owner: 0, replica: 100_000_000_000, points: 1, volume: 0, autoGrow: true, at: .start)
         #expect(over == 33511 && pool.used(of: 0) == 0)
         let exact = pool.take(owner: 0, replica: 100_000_000_000, points: 0, volume: 0, autoGrow: true, at: .start)
         #expect(exact == 0 && pool.free(of: 0) == 0)
-        let nowhere = self.pool(.legacy, 100)
-        var small = nowhere
-        let refused = small.place(
-            owner: 0, size: .gigabytes(100), retentionDays: 5, growth: 0, among: [Ref(0)], sharing: nil)
-        #expect(refused == -1 && small.used(of: 0) == 0)
-        let none = small.place(owner: 1, size: .gigabytes(1), retentionDays: 5, growth: 0, among: [], sharing: nil)
-        #expect(none == -1)
-    }
-
-    @Test func `legacy volumes are sized as DPM proposes: 100 GB kept 5 days take 150 GB and 11.68 GB`() {
-        var pool = pool(.legacy, 1_000)
-        _ = pool.place(owner: 0, size: .gigabytes(100), retentionDays: 5, growth: 0, among: [Ref(0)], sharing: nil)
-        #expect(pool.used(of: 0) == 150_000_000_000 + 10_000_000_000 + 1_678_000_000)
-        #expect(pool.stored(of: 0) == 0)
+        var small = self.pool(.legacy, 100)
+        let refused = small.place(owner: 0, on: 0, replica: 100_000_000_000, points: 1, sharing: nil)
+        #expect(!refused && small.used(of: 0) == 0)
     }
 
     @Test func `GRP-2 obeyed: a colocated datasource widens the volumes it shares`() {
-        var pool = pool(.legacy, 1_000, 1_000)
-        let first = pool.place(
-            owner: 0, size: .gigabytes(100), retentionDays: 5, growth: 0, among: [Ref(1)], sharing: nil)
-        let once = pool.used(of: 1)
-        let second = pool.place(
-            owner: 1, size: .gigabytes(100), retentionDays: 5, growth: 0, among: [Ref(0)], sharing: 0)
-        #expect(first == 1 && second == 1 && pool.used(of: 1) == 2 * once)
+        var pool = pool(.legacy, 1_000)
+        let first = place(&pool, 0)
+        let once = pool.used(of: 0)
+        let second = place(&pool, 1, sharing: 0)
+        #expect(first && second && pool.used(of: 0) == 2 * once)
         // One of them may use what both were given.
         let error = pool.take(
-            owner: 1, replica: 290_000_000_000, points: 0, volume: 1, autoGrow: false, at: .start)
+            owner: 1, replica: 290_000_000_000, points: 0, volume: 0, autoGrow: false, at: .start)
         #expect(error == 0)
     }
 
     @Test func `GRP-2 broken: without colocation each datasource has its own volumes and no more`() {
         var pool = pool(.legacy, 1_000)
         for owner in 0...1 {
-            _ = pool.place(
-                owner: owner, size: .gigabytes(100), retentionDays: 5, growth: 0, among: [Ref(0)], sharing: nil)
+            _ = place(&pool, owner)
         }
         let error = pool.take(
             owner: 1, replica: 290_000_000_000, points: 0, volume: 0, autoGrow: false, at: .start)
@@ -142,7 +130,7 @@ struct ModelsPoolTests {
     @Test
     func `a legacy recovery point volume grows by a quarter or 10 GiB, once in 15 minutes, while the pool has room`() {
         var pool = pool(.legacy, 180)
-        _ = pool.place(owner: 0, size: .gigabytes(100), retentionDays: 5, growth: 0, among: [Ref(0)], sharing: nil)
+        _ = place(&pool, 0)
         let placed = pool.used(of: 0)
         func take(_ points: Int64, _ minute: Int64, grows: Bool = true) -> Int32 {
             pool.take(
@@ -167,7 +155,7 @@ struct ModelsPoolTests {
 
     @Test func `a replica volume and its recovery point volume grow independently of each other`() {
         var pool = pool(.legacy, 1_000)
-        _ = pool.place(owner: 0, size: .gigabytes(100), retentionDays: 5, growth: 0, among: [Ref(0)], sharing: nil)
+        _ = place(&pool, 0)
         let placed = pool.used(of: 0)
         let replica = pool.take(
             owner: 0, replica: 151_000_000_000, points: 0, volume: 0, autoGrow: true, at: .start)

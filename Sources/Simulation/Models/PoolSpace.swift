@@ -12,8 +12,6 @@ struct PoolSpace {
         var stored: Int64 = 0
         /// Legacy: sizes of the volumes made on it.
         var reserved: Int64 = 0
-        /// What placing counts on: proposals of all members put here.
-        var planned: Int64 = 0
         var used: Int64 { kind == .legacy ? reserved : stored }
     }
     /// A legacy replica volume with its recovery point volume; colocated datasources share one.
@@ -45,43 +43,25 @@ struct PoolSpace {
         disks[volume].capacity == 0 ? 1 : Double(disks[volume].used) / Double(disks[volume].capacity)
     }
 
-    /// Chooses a pool volume for a datasource, the one that is planned least full, and sets legacy volumes aside on it.
-    /// - Parameter shared: the owner whose volumes a colocated datasource joins, or nil.
-    /// - Returns: The volume, or -1 if none has room for a legacy allocation or there is none.
-    /// - Rule: GRP-8
-    mutating func place(
-        owner: Int, size: Bytes, retentionDays: Int, growth: Int64, among volumes: [Ref<PoolVolume>],
-        sharing shared: Int?
-    ) -> Int {
+    /// Makes a datasource's legacy volumes on a pool disk, of the sizes DPM proposed (`World.reviewDiskAllocation`); on a
+    /// modern volume nothing is set aside.
+    /// - Parameter shared: the owner whose volumes a colocated datasource widens and joins, or nil.
+    /// - Returns: false, and nothing is done, if a legacy disk has no room for them.
+    /// - Rule: GRP-2
+    mutating func place(owner: Int, on volume: Int, replica: Int64, points: Int64, sharing shared: Int?) -> Bool {
         while allocationOf.count <= owner { allocationOf.append(-1) }
-        let replica = size.scaled(by: tuning.legacyReplicaFactor).count
-        let points =
-            size.scaled(by: tuning.legacyPointShare).count * Int64(retentionDays) + tuning.legacyPointMinimum.count
-        if let shared, allocationOf[shared] >= 0 {
-            let a = Int(allocationOf[shared])
-            guard free(of: allocations[a].disk) >= replica + points else { return -1 }
-            allocations[a].replicaSize += replica
-            allocations[a].pointSize += points
-            disks[allocations[a].disk].reserved += replica + points
-            allocationOf[owner] = Int32(a)
-            return allocations[a].disk
+        guard disks[volume].kind == .legacy else { return true }
+        guard free(of: volume) >= replica + points else { return false }
+        disks[volume].reserved += replica + points
+        if let shared, allocationOf[shared] >= 0, allocations[Int(allocationOf[shared])].disk == volume {
+            allocationOf[owner] = allocationOf[shared]
+            allocations[Int(allocationOf[shared])].replicaSize += replica
+            allocations[Int(allocationOf[shared])].pointSize += points
+            return true
         }
-        var best = -1
-        for volume in volumes.map({ Int($0.index) }) {
-            if disks[volume].kind == .legacy, free(of: volume) < replica + points { continue }
-            if best < 0 || fullness(volume) < fullness(best) { best = volume }
-        }
-        guard best >= 0 else { return -1 }
-        disks[best].planned += disks[best].kind == .legacy ? replica + points : size.count + growth
-        guard disks[best].kind == .legacy else { return best }
-        disks[best].reserved += replica + points
         allocationOf[owner] = Int32(allocations.count)
-        allocations.append(Allocation(disk: best, replicaSize: replica, pointSize: points))
-        return best
-    }
-
-    private func fullness(_ volume: Int) -> Double {
-        disks[volume].capacity == 0 ? .infinity : Double(disks[volume].planned) / Double(disks[volume].capacity)
+        allocations.append(Allocation(disk: volume, replicaSize: replica, pointSize: points))
+        return true
     }
 
     /// Takes room for `replica` more bytes of replica and `points` more bytes of old versions.
