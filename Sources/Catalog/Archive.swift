@@ -87,7 +87,8 @@ public final class Archive {
                 try OutcomeRows.write(outcome, to: db)
                 try db.execute(sql: Schema.indices)
             }
-            try database.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+            // Only for a tidy directory: where it fails, all is in the log beside the file, which any reader takes in.
+            try? database.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
             try database.close()
         } catch {
             throw ArchiveFile.fault(error, path)

@@ -135,6 +135,13 @@ import Units
         #expect(run.facts.pool.forecast == forecast)
     }
 
+    @Test("Growth that fills the pool only after ten years is no forecast")
+    func farForecast() {
+        var run = SmallRun(days: 10)
+        run.pool(capacity: .terabytes(100), (0...9).map { ($0, .gigabytes($0 * 10)) })
+        #expect(run.facts.pool.forecast == .steady)
+    }
+
     @Test("A pool over its goal, and a full one, are missed goals with their moments")
     func full() {
         var run = SmallRun()

@@ -29,7 +29,8 @@ struct PercentileChart {
             for mark in PercentileChart.marks where mark >= low && mark <= high {
                 frame.line("g", frame.left, y(logarithm(mark)), frame.plotRight, y(logarithm(mark)), &out)
                 frame.label(
-                    SimDuration(roundingUp: mark).rounded, frame.left - 6, y(logarithm(mark)) + 4, "end", &out)
+                    mark < 60 ? "\(Int(mark)) s" : SimDuration(roundingUp: mark).rounded, frame.left - 6,
+                    y(logarithm(mark)) + 4, "end", &out)
             }
             frame.line("k", frame.left, frame.plotBottom, frame.plotRight, frame.plotBottom, &out)
             for tick in [10, 25, 50, 75, 90, 95, 99] {

@@ -24,7 +24,7 @@ public struct PoolFacts: Sendable {
     public enum Forecast: Sendable, Hashable {
         /// Too few days after the warm-up (at least 7 are needed) for a line to mean anything.
         case tooShort
-        /// The line does not rise.
+        /// The line does not rise, or not enough to fill the pool within ten years.
         case steady
         /// It reaches the capacity so many days after the end of the run.
         case full(afterDays: Int)
@@ -78,11 +78,12 @@ public struct PoolFacts: Sendable {
             return
         }
         let room = Double(capacity.count) - line.value(Double(last.day))
-        // Less than a millionth of the pool a day is noise of the last bits, not growth.
-        forecast =
-            line.slope * 1e6 <= Double(capacity.count)
-            ? .steady : .full(afterDays: max(0, Int(min(room / line.slope, 1e6).rounded(.up))))
+        let days = (room / line.slope).rounded(.up)
+        forecast = line.slope > 0 && days <= PoolFacts.furthest ? .full(afterDays: max(0, Int(days))) : .steady
     }
+
+    /// Days ahead that a forecast may reach; beyond, growth is lost in the noise of the days it was taken from.
+    static let furthest = 3_652.0
 
     /// Least squares through the days; nil below seven.
     static func line(_ days: [Day]) -> (slope: Double, value: (Double) -> Double)? {

@@ -113,7 +113,7 @@ extension Verdict {
         let forecast =
             switch facts.forecast {
             case .tooShort: "the run is too short to say (\(facts.warmUpDays) days of retention come first)"
-            case .steady: "not at this growth"
+            case .steady: "not within ten years"
             case .full(let days):
                 days == 0
                     ? "at the end of the run"
@@ -138,7 +138,9 @@ extension Verdict {
                 "a volume is full on \(clock.day(clock.dayIndex(of: full)))"
             } else if case .full(let days) = facts.forecast, let last = facts.days.last {
                 "full by forecast on \(clock.day(last.day + days))"
-            } else if case .steady = facts.forecast { "it does not grow" } else { "too short a run for a forecast" }
+            } else if case .steady = facts.forecast { "not full within ten years" } else {
+                "too short a run for a forecast"
+            }
         headline = "At most \(percent(facts.peakShare)) of \(facts.capacity.rounded) used (goal \(facts.goal)); \(when)"
         if answer == .met {
             advice = ""

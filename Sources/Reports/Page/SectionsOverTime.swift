@@ -193,7 +193,11 @@ extension HTMLReport {
                 PagePieces.note("No job completed.", &section)
                 return
             }
-            let plotted = facts.durations.filter { $0.count >= 20 }.sorted { $0.count > $1.count }.prefix(6)
+            // Percentiles of a few jobs are steps; the server's own chores are no jobs a planner waits for.
+            let chores: [JobKind] = [.summary, .inventory, .migration]
+            let plotted = facts.durations.filter { $0.count >= 20 && !chores.contains($0.kind) }.sorted {
+                $0.count > $1.count
+            }.prefix(6)
             if !plotted.isEmpty {
                 let series = plotted.enumerated().map { index, row in
                     PercentileChart.Series(name: row.kind.title, colour: index + 1, values: row.curve)
