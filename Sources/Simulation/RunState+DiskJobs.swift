@@ -65,14 +65,14 @@ extension RunState {
     private func obstacle(to purpose: DiskJob.Purpose, of m: Int, group: ProtectionGroup) -> (Int32, String)? {
         let state = machines[m]
         if !serverUp[Int(group.server.index)] { return (976, "the DPM server was down") }
+        if state.poolVolume >= 0, !poolVolumeUp[Int(state.poolVolume)] { return (31208, "its pool volume was missing") }
+        if purpose == .expressFull, let refusal = state.replica.backupRefusal { return (refusal.id, refusal.cause) }
         if state.job >= 0 {
             let error = jobs[Int(state.job)]!.record.kind.busyError
             return (error, FailureText.of(error))
         }
-        if state.poolVolume >= 0, !poolVolumeUp[Int(state.poolVolume)] { return (31208, "its pool volume was missing") }
         switch purpose {
         case .expressFull:
-            if let refusal = state.replica.backupRefusal { return (refusal.id, refusal.cause) }
             if let window = group.backupWindow, !window.contains(agenda.now, clock: clock) {
                 return (33440, "it was due outside the backup window")
             }
