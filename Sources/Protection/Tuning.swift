@@ -5,7 +5,6 @@ public struct Tuning: Sendable, Hashable {
     public var parallelBackupsPerHost = 3
     public var parallelJobsPerServer = 100
     public var parallelCopiesPerServer = 8
-    public var parallelRestores = 8
     public var softwareProviderPerCSV = 1
     public var snapshotPrepare = SimDuration.seconds(40)
     public var snapshotRelease = SimDuration.seconds(10)
@@ -17,8 +16,6 @@ public struct Tuning: Sendable, Hashable {
     public var streamRate = ByteRate.megabytesPerSecond(400)
     public var autoRerunAttempts = 1
     public var autoRerunDelay = SimDuration.minutes(60)
-    public var csvRetries = 1
-    public var csvRetryWait = SimDuration.minutes(3)
     public var autoCheckDelay = SimDuration.minutes(15)
     public var failoverCheckDelay = SimDuration.minutes(30)
     public var autoGrowMinimum = Bytes.gibibytes(10)
@@ -74,8 +71,6 @@ public struct Tuning: Sendable, Hashable {
             "parallel-copies-per-server", .count(\.parallelCopiesPerServer),
             "online and secondary copies at once from one DPM server", "inferred; no number documented"),
         Parameter(
-            "parallel-restores", .count(\.parallelRestores), "recoveries at once from one host", "dpm-facts 3.8: 8"),
-        Parameter(
             "software-provider-per-csv", .count(\.softwareProviderPerCSV),
             "backups at once on a CSV with the software VSS provider", "dpm-facts 5.6 (KB 2549533)"),
         Parameter(
@@ -108,11 +103,6 @@ public struct Tuning: Sendable, Hashable {
             "dpm-facts 3.6: AutoRerunNumberOfAttempts 1"),
         Parameter(
             "auto-rerun-delay", .duration(\.autoRerunDelay), "wait before a rerun", "dpm-facts 3.6: AutoRerunDelay 60"),
-        Parameter(
-            "csv-retries", .count(\.csvRetries), "retries after a CSV was busy", "dpm-facts 3.6: CsvMaxRetryAttempt 1"),
-        Parameter(
-            "csv-retry-wait", .duration(\.csvRetryWait), "wait between them",
-            "dpm-facts 3.6: CsvAttemptWaitTime 180 000 ms"),
         Parameter(
             "auto-check-delay", .duration(\.autoCheckDelay), "from inconsistent to the automatic consistency check",
             "dpm-facts 11.3: 15 min, inferred"),

@@ -97,6 +97,7 @@ extension RunState {
         let h = Int(jobs[j]!.host.index)
         jobs[j]!.waitsFor = .hostSlot
         jobs[j]!.waitingSince = agenda.now
+        hostSlots[h].note(at: agenda.now)
         if hostSlots[h].request(Int64(j)) { hostSlotGranted(j) } else { raise(3185, .host, h) }
     }
 
@@ -105,6 +106,7 @@ extension RunState {
         jobs[j]!.holdsHostSlot = true
         jobs[j]!.waitsFor = .serverSlot
         jobs[j]!.waitingSince = agenda.now
+        serverSlots[Int(jobs[j]!.record.server)].note(at: agenda.now)
         if serverSlots[Int(jobs[j]!.record.server)].request(Int64(j)) { serverSlotGranted(j) }
     }
 
@@ -138,6 +140,9 @@ extension RunState {
         jobs[j]!.holdsHostSlot = false
         volumeRoom[v] += job.differencing.count
         jobs[j]!.differencing = .zero
+        claims[v].note(at: agenda.now)
+        serverSlots[s].note(at: agenda.now)
+        hostSlots[h].note(at: agenda.now)
         if job.holdsClaim, let next = claims[v].release() { claimGranted(Int(next)) }
         if job.holdsServerSlot, let next = serverSlots[s].release() { serverSlotGranted(Int(next)) }
         if job.holdsHostSlot {
@@ -181,6 +186,7 @@ extension RunState {
         guard claims[Int(volume.index)].capacity < .max else { return advanceJob(j, .claimed) }
         jobs[j]!.waitsFor = .claim
         jobs[j]!.waitingSince = agenda.now
+        claims[Int(volume.index)].note(at: agenda.now)
         if claims[Int(volume.index)].request(Int64(j)) { claimGranted(j) }
     }
 

@@ -73,6 +73,7 @@ extension RunState {
             driveFailed(drive, incident: incident("Drive failure", world.drives[drive].name, line: n))
         case .robotJam(let library):
             _ = incident("Robot jam", world.libraries[library].name, line: n)
+            tape.robots[Int(library.index)].note(at: agenda.now)
             _ = tape.robots[Int(library.index)].setCapacity(0)
             raise(3301, .library, Int(library.index))
         case .poolVolumeOutage(let volume):
@@ -103,6 +104,7 @@ extension RunState {
         case .driveFailure(let drive): driveRepaired(drive)
         case .robotJam(let library):
             resolve(3301, .library, Int(library.index))
+            tape.robots[Int(library.index)].note(at: agenda.now)
             for stream in tape.robots[Int(library.index)].setCapacity(world.libraries[library].robots) {
                 robotGranted(stream: Int(stream))
             }

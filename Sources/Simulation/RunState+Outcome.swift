@@ -122,21 +122,24 @@ extension RunState {
                     name: named.name, kind: named.kind, capacity: named.capacity, carried: fluid.carried(id),
                     boundSeconds: bound, hourly: hourly))
         }
-        func slots(_ name: String, _ kind: ResourceRecord.Kind, _ capacity: Int, _ wait: Double) {
+        func slots(_ name: String, _ kind: ResourceRecord.Kind, _ slots: Slots, _ wait: Double) {
+            var slots = slots
+            slots.note(at: horizon)
             records.append(
                 ResourceRecord(
-                    name: name, kind: kind, capacity: Double(capacity), carried: 0, boundSeconds: wait, hourly: []))
+                    name: name, kind: kind, capacity: Double(slots.capacity), carried: slots.busySeconds,
+                    boundSeconds: wait, hourly: []))
         }
-        for h in world.hosts.indices { slots(world.hosts[h].name, .hostSlots, hostSlots[h].capacity, hostSlotWait[h]) }
+        for h in world.hosts.indices { slots(world.hosts[h].name, .hostSlots, hostSlots[h], hostSlotWait[h]) }
         for v in world.volumes.indices where claimWait[v] > 0 {
-            slots(world.volumes[v].name, .csvClaim, claims[v].capacity, claimWait[v])
+            slots(world.volumes[v].name, .csvClaim, claims[v], claimWait[v])
         }
         for s in world.servers.indices {
-            slots(world.servers[s].name, .serverSlots, serverSlots[s].capacity, serverSlotWait[s])
+            slots(world.servers[s].name, .serverSlots, serverSlots[s], serverSlotWait[s])
         }
         for l in world.libraries.indices {
-            slots(world.libraries[l].name, .drivePool, tape.driveSlots[l].capacity, tape.driveWait[l])
-            slots(world.libraries[l].name, .robot, tape.robots[l].capacity, tape.robotWait[l])
+            slots(world.libraries[l].name, .drivePool, tape.driveSlots[l], tape.driveWait[l])
+            slots(world.libraries[l].name, .robot, tape.robots[l], tape.robotWait[l])
         }
         records.append(
             ResourceRecord(

@@ -79,6 +79,7 @@ extension RunState {
         let library = Int(tape.streams[s]!.library.index)
         tape.streams[s]!.waitsForDrive = true
         tape.streams[s]!.partStarted = agenda.now
+        tape.driveSlots[library].note(at: agenda.now)
         if tape.driveSlots[library].request(Int64(s)) { driveGranted(stream: s) }
     }
 
@@ -109,10 +110,12 @@ extension RunState {
         tape.streams[s]!.robotEnds = ending
         tape.streams[s]!.waitsForRobot = true
         tape.streams[s]!.partStarted = agenda.now
+        tape.robots[library].note(at: agenda.now)
         if tape.robots[library].request(Int64(s)) { robotGranted(stream: s) }
     }
 
     private mutating func freeRobot(_ s: Int) {
+        tape.robots[Int(tape.streams[s]!.library.index)].note(at: agenda.now)
         if let next = tape.robots[Int(tape.streams[s]!.library.index)].release() { robotGranted(stream: Int(next)) }
     }
 
@@ -340,6 +343,7 @@ extension RunState {
         }
         if stream.drive >= 0 {
             tape.driveBusy[Int(stream.drive)] = false
+            tape.driveSlots[library].note(at: agenda.now)
             if let next = tape.driveSlots[library].release() { driveGranted(stream: Int(next)) }
         } else if stream.waitsForDrive {
             tape.driveSlots[library].withdraw(Int64(s))
@@ -412,6 +416,7 @@ extension RunState {
 
     private mutating func changeDriveCount(_ library: Int) {
         let working = tape.drives[library].filter { tape.driveWorks[$0] }.count
+        tape.driveSlots[library].note(at: agenda.now)
         for next in tape.driveSlots[library].setCapacity(working) { driveGranted(stream: Int(next)) }
     }
 

@@ -183,16 +183,16 @@ struct ReadingTests {
 
     @Test("what a file includes comes first, and what the file says itself wins") func includes() throws {
         let (setting, problems, explained) = read(
-            "include: [parts/base.yaml, parts/more.yaml]\nduration: 365 d\ntuning: {csv-retries: 3}\nhosts: [{name: z}]\n",
+            "include: [parts/base.yaml, parts/more.yaml]\nduration: 365 d\ntuning: {parallel-copies-per-server: 3}\nhosts: [{name: z}]\n",
             [
                 "parts/base.yaml":
-                    "name: base\nduration: 7 d\ntuning: {csv-retries: 2, auto-rerun-attempts: 5}\nhosts: [{name: a}]\n",
+                    "name: base\nduration: 7 d\ntuning: {parallel-copies-per-server: 2, auto-rerun-attempts: 5}\nhosts: [{name: a}]\n",
                 "parts/more.yaml": "include: base.yaml\nhosts: [{name: b}]\n",
             ])
         #expect(problems == [])
         #expect(setting?.name == "base")
         #expect(setting?.duration == .days(365))
-        #expect(setting?.tuning.csvRetries == 3)
+        #expect(setting?.tuning.parallelCopiesPerServer == 3)
         #expect(setting?.tuning.autoRerunAttempts == 5)
         #expect(setting?.world.hosts.map(\.name) == ["a", "b", "z"])
         let name = explained.first { $0.path == "name" }
