@@ -126,4 +126,13 @@ struct DiskJobCourseTests {
         let job = installation.run().0.jobs(.replicaCreation)[0]
         #expect(abs((job.transferEnded - job.transferStarted).seconds - 50e9 / (125e6 * 0.94)) < 1e-6)
     }
+
+    @Test("GRP-4 obeyed: synchronization every four hours becomes an express full every four hours")
+    func everyFourHours() {
+        var installation = Installation(machines: 1, days: 3)
+        installation.setting.world.groups[0].disk!.synchronization = .every(minutes: 240)
+        let (book, _) = installation.run()
+        let secondDay = book.jobs(.expressFull).filter { $0.due >= .start + .days(1) && $0.due < .start + .days(2) }
+        #expect(secondDay.map { ($0.due - .start).nanoseconds / 3_600_000_000_000 } == [24, 28, 32, 36, 40, 44])
+    }
 }

@@ -103,4 +103,21 @@ struct TapeAndCopyTests {
         #expect(book.pool.last!.values[1] > 100_000_000_000)
         #expect(outcome.audit.allSatisfy { $0.holds })
     }
+
+    @Test("a robot that jams and is never repaired leaves streams waiting, and the end of the run names them")
+    func stuck() {
+        var installation = Installation(machines: 2, days: 8)
+        installation.addTape(retention: CalendarSpan(4, .weeks))
+        installation.happens(.robotJam(Ref(0)), day: 5)
+        let (book, outcome) = installation.run()
+        guard case .stuck(let names) = outcome.end else {
+            Issue.record("the run ended as \(outcome.end)")
+            return
+        }
+        #expect(
+            names == [
+                "Tape backup of group gold has waited since Sat 2026-01-10 08:00:00 for the robot of lib1"
+            ])
+        #expect(book.alerts.contains { $0.id == 3301 && $0.resolved == nil })
+    }
 }
