@@ -25,13 +25,13 @@ fail() {
 
 # Runs a command whose output matters only if it fails.
 quietly() {
-    log=$(mktemp)
-    if "$@" >"$log" 2>&1; then
-        rm -f "$log"
+    output=$(mktemp)
+    if "$@" >"$output" 2>&1; then
+        rm -f "$output"
     else
         status=$?
-        cat "$log" >&2
-        rm -f "$log"
+        cat "$output" >&2
+        rm -f "$output"
         printf '%s: "%s" failed with status %d\n' "$(basename "$0")" "$*" "$status" >&2
         exit 3
     fi
