@@ -12,6 +12,14 @@ extension RunState {
         for (g, group) in world.groups.enumerated() {
             let review = world.reviewDiskAllocation(of: Ref(g), promised: promised, tuning: tuning)
             promised = review.promised
+            if group.disk == nil {
+                refusals.append(
+                    Refusal(
+                        id: 0, rule: RuleID("GRP", 3), object: "protection group \(group.name)",
+                        cause:
+                            "It has no short-term goal on disk, and backups straight from host to tape are not simulated",
+                        action: "Give the group a disk goal"))
+            }
             let isSecondary = world.servers[group.server].primary != nil
             for (place, member) in group.members.enumerated() {
                 let m = Int(member.index)
@@ -84,7 +92,8 @@ extension RunState {
             agenda.schedule(
                 Event(.scheduledCheck, g), at: check.nextStart(after: SimTime(nanoseconds: -1), clock: clock))
         }
-        for (goal, tapeGoal) in group.tapeGoals.enumerated() where group.tape != nil {
+        for (goal, tapeGoal) in group.tapeGoals.enumerated()
+        where group.tape != nil && world.offers(tapeGoal, isShortTerm: group.isShortTerm(goal), in: group) {
             agenda.schedule(Event(.tapeDue, g, detail: goal), at: tapeGoal.next(after: .start, clock: clock))
         }
         if let online = group.online {
@@ -119,6 +128,8 @@ extension RunState {
 }
 
 extension ProtectionGroup {
+    func isShortTerm(_ goal: Int) -> Bool { shortTermTape != nil && goal == 0 }
+
     /// Short-term tape first, then the long-term goals as written.
     var tapeGoals: [TapeGoal] { (shortTermTape.map { [$0] } ?? []) + longTermTape }
 }

@@ -13,11 +13,14 @@ extension RunState {
         agenda.schedule(Event(.tapeDue, g, detail: goal), at: goals[goal].next(after: agenda.now, clock: clock))
         // Of several goals due at one moment, only the one kept longest is written (dpm-facts 4.1).
         let eve = SimTime(nanoseconds: agenda.now.nanoseconds - 1)
-        let due = goals.indices.filter { goals[$0].next(after: eve, clock: clock) == agenda.now }
-        guard TapeGoal.merged(due.map { goals[$0] }) == goals[goal] else { return }
-        startTape(
-            group: g, goal: goal,
-            members: group.members.filter { machines[$0].group == Ref(g) && machines[$0].goesToTape }, attempt: 0)
+        let due = goals.indices.filter {
+            goals[$0].next(after: eve, clock: clock) == agenda.now
+                && world.offers(goals[$0], isShortTerm: group.isShortTerm($0), in: group)
+        }
+        guard let written = TapeGoal.merged(due.map { goals[$0] }), due.first(where: { goals[$0] == written }) == goal
+        else { return }
+        let members = group.members.filter { machines[$0].group == Ref(g) && machines[$0].goesToTape }
+        for _ in 0..<written.copies { startTape(group: g, goal: goal, members: members, attempt: 0) }
     }
 
     private mutating func startTape(group g: Int, goal: Int, members: [Ref<Machine>], attempt: UInt8) {

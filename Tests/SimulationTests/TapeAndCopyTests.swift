@@ -120,4 +120,23 @@ struct TapeAndCopyTests {
             ])
         #expect(book.alerts.contains { $0.id == 3301 && $0.resolved == nil })
     }
+
+    @Test("GRP-5 broken: a goal that is not offered is refused, and nothing is written for it")
+    func refusedGoal() {
+        var installation = Installation(machines: 2, days: 14)
+        installation.addTape(retention: CalendarSpan(8, .weeks))
+        let (book, outcome) = installation.run()
+        #expect(book.jobs(.tapeBackup).isEmpty)
+        #expect(outcome.refusals.map(\.id) == [31018])
+    }
+
+    @Test("GRP-7 obeyed: two copies are two tapes with all sets on each")
+    func copies() {
+        var installation = Installation(machines: 3, days: 7)
+        installation.addTape(drives: 2, retention: CalendarSpan(4, .weeks))
+        installation.setting.world.groups[0].longTermTape[0].copies = 2
+        let (book, outcome) = installation.run()
+        #expect(book.jobs(.tapeBackup).count == 6)
+        #expect(outcome.cartridges.filter { $0.sets == 3 }.count == 2)
+    }
 }

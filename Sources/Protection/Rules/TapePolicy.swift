@@ -87,6 +87,16 @@ extension World {
         return found + tapeOptionRefusals(group, object)
     }
 
+    /// Whether a tape goal can be set in this group at all; a run leaves refused goals out. A missing certificate does not stop
+    /// the goal, it fails each of its jobs.
+    /// - Rule: GRP-5
+    public func offers(_ goal: TapeGoal, isShortTerm: Bool, in group: ProtectionGroup) -> Bool {
+        var alone = group
+        alone.shortTermTape = isShortTerm ? goal : nil
+        alone.longTermTape = isShortTerm ? [] : [goal]
+        return tapeRefusals(alone, "").allSatisfy { $0.id == 24073 || $0.id == 24055 }
+    }
+
     private func tapeOptionRefusals(_ group: ProtectionGroup, _ object: String) -> [Refusal] {
         guard let tape = group.tape else {
             return [
