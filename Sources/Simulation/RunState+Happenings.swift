@@ -244,9 +244,19 @@ extension RunState {
         relocate(m, to: host)
         if let g = machines[m].group {
             let notice = world.moveNotice(of: machine, from: from, to: host, by: world.groups[g].server)
-            if case .unnoticed(let refusal) = notice { machines[m].moveError = Int32(refusal.id) }
+            let server = Int(world.groups[g].server.index)
+            switch notice {
+            case .clusterAware: break
+            case .throughVMM:
+                machines[m].waitsForSummary = !SummaryManager.follows(addedAt: .start, lastRun: lastSummary[server])
+                machines[m].moveError = machines[m].waitsForSummary ? 33402 : 0
+            case .unnoticed(let refusal): machines[m].moveError = Int32(refusal.id)
+            }
         }
-        if host == world.machines[m].host { machines[m].moveError = 0 }
+        if host == world.machines[m].host {
+            machines[m].moveError = 0
+            machines[m].waitsForSummary = false
+        }
         var record = JobRecord(
             id: nextJobID, kind: .migration, machine: machine.index, group: machines[m].group?.index ?? -1, server: -1,
             due: agenda.now)

@@ -28,6 +28,7 @@ extension RunState {
         agenda.schedule(Event(.summaryStart, s), at: agenda.now + .days(1))
         guard serverUp[s] else { return }
         summaryRunning[s] = true
+        summaryBegan[s] = agenda.now
         setServerRate(s)
         var protected = 0
         for state in machines {
@@ -47,6 +48,13 @@ extension RunState {
     mutating func summaryEnded(server s: Int) {
         summaryRunning[s] = false
         setServerRate(s)
+        lastSummary[s] = (summaryBegan[s], agenda.now)
+        // Machines that moved before DPM had heard of them from VMM are found now.
+        for m in machines.indices where machines[m].waitsForSummary {
+            guard let g = machines[m].group, Int(world.groups[g].server.index) == s else { continue }
+            machines[m].waitsForSummary = false
+            machines[m].moveError = 0
+        }
     }
 
     /// The DPM server's interface carries nothing while it is down, less while the Summary Manager runs.

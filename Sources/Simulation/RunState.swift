@@ -37,6 +37,9 @@ struct RunState {
     var poolVolumeUp: [Bool] = []
     var volumeFull: [Bool] = []
     var summaryRunning: [Bool] = []
+    /// Begin and end of each server's last Summary Manager run that ended.
+    var lastSummary: [(began: SimTime, ended: SimTime)?] = []
+    var summaryBegan: [SimTime] = []
     var hostSlots: [Slots] = []
     var serverSlots: [Slots] = []
     /// Per volume; only those of CSVs with the software provider are ever asked.
@@ -85,6 +88,8 @@ struct RunState {
         linkUp = Array(repeating: true, count: world.links.count)
         poolVolumeUp = Array(repeating: true, count: world.poolVolumes.count)
         volumeFull = Array(repeating: false, count: world.volumes.count)
+        lastSummary = Array(repeating: nil, count: world.servers.count)
+        summaryBegan = Array(repeating: .start, count: world.servers.count)
         summaryRunning = Array(repeating: false, count: world.servers.count)
         hostSlots = world.hosts.map { Slots(capacity: $0.parallelBackups ?? setting.tuning.parallelBackupsPerHost) }
         serverSlots = world.servers.map { Slots(capacity: $0.parallelJobs ?? setting.tuning.parallelJobsPerServer) }

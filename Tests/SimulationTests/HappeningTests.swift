@@ -61,12 +61,37 @@ struct HappeningTests {
         #expect(!book.jobs(.expressFull, .failed, error: 33402).isEmpty)
     }
 
-    @Test("LIV-6 obeyed: when the storage moves too, a full check comes before the next express full")
-    func storageMove() {
+    /// One machine of the cluster, VMM with all hosts in its clouds, and DPM connected to it.
+    private func managed() -> Installation {
         var installation = Installation(machines: 1)
         installation.setting.world.vmmServers = [VMMServer(name: "vmm", domain: Ref(0))]
         installation.setting.world.vmmServers[0].hosts = [Ref(0), Ref(1), Ref(2)]
         installation.setting.world.servers[0].knownVMMServers = [Ref(0)]
+        return installation
+    }
+
+    @Test(
+        "LIV-3 and LIV-9 obeyed: with VMM, and once the Summary Manager has run, a move outside the cluster is followed"
+    )
+    func followed() {
+        var installation = managed()
+        installation.happens(.migration(Ref(0), to: Ref(2), storage: nil), day: 2, hour: 3)
+        #expect(installation.run().0.jobs(.expressFull).count == 7)
+    }
+
+    @Test("LIV-9 broken: before its first run the move goes unnoticed; after midnight backups go on from the new host")
+    func beforeSummary() {
+        var installation = managed()
+        installation.happens(.migration(Ref(0), to: Ref(2), storage: nil), day: 0, hour: 12)
+        let (book, _) = installation.run()
+        let failed = book.jobs(.expressFull, .failed, error: 33402)
+        #expect(failed.map(\.due) == [.start + .hours(20)])
+        #expect(book.jobs(.expressFull).count == 6)
+    }
+
+    @Test("LIV-6 obeyed: when the storage moves too, a full check comes before the next express full")
+    func storageMove() {
+        var installation = managed()
         installation.happens(.migration(Ref(0), to: Ref(2), storage: Ref(1)), day: 2, hour: 3)
         let (book, outcome) = installation.run()
         #expect(book.jobs(.consistencyCheck).count == 1)
