@@ -8,7 +8,7 @@ enum EventKind: UInt16 {
     case groupDue = 2
     /// One machine's job is due; subject: machine, detail: purpose, argument: due time.
     case jobDue = 3
-    /// A timed step of a disk job ended; subject: job, detail: input, argument: job id.
+    /// A timed step of a disk job ended; subject: job, detail: input, argument: number of the step.
     case jobStep = 4
     /// An automatic consistency check is due; subject: machine.
     case automaticCheck = 5

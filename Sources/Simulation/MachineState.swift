@@ -57,6 +57,8 @@ struct ActiveJob {
     var volume: Ref<Volume>
     var snapshotAt = SimTime.never
     var transfer: TransferID?
+    /// Number of the timed step whose end it waits for; the end of any other has been overtaken by a failure.
+    var awaited: Int64 = -1
     var facts = TransferFacts.zero
     /// What it waits for, for the report of a stuck run.
     var holdsHostSlot = false

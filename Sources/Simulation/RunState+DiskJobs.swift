@@ -153,8 +153,8 @@ extension RunState {
 
     // MARK: Steps
 
-    mutating func jobStep(_ j: Int, input: DiskJob.Input, id: Int64) {
-        guard let job = jobs[j], Int64(job.record.id) == id else { return }
+    mutating func jobStep(_ j: Int, input: DiskJob.Input, step id: Int64) {
+        guard let job = jobs[j], job.awaited == id else { return }
         if input == .snapshotTaken { jobs[j]!.snapshotAt = agenda.now }
         if input == .pointMade { pointMade(j) }
         advanceJob(j, input)
@@ -176,9 +176,9 @@ extension RunState {
     }
 
     private mutating func step(_ j: Int, _ input: DiskJob.Input, after delay: SimDuration) {
-        agenda.schedule(
-            Event(.jobStep, j, detail: Int(input.rawValue), argument: Int64(jobs[j]!.record.id)), at: agenda.now + delay
-        )
+        nextStep += 1
+        jobs[j]!.awaited = nextStep
+        agenda.schedule(Event(.jobStep, j, detail: Int(input.rawValue), argument: nextStep), at: agenda.now + delay)
     }
 
     private mutating func claim(_ j: Int) {
@@ -331,14 +331,17 @@ extension RunState {
 
     /// Something broke: what moved so far is thrown away, the snapshot is released, the job ends failed.
     mutating func breakJob(_ j: Int, error: Int32) {
-        guard jobs[j]!.failure == 0, !jobs[j]!.isCancelled else { return }
+        guard canEnd(j) else { return }
         jobs[j]!.failure = error
         stop(j)
         if let act = jobs[j]!.steps.receive(.broke) { performEnding(j, act) }
     }
 
+    /// Not while it gives back its snapshot: then its outcome is settled, good or bad.
+    func canEnd(_ j: Int) -> Bool { jobs[j]!.steps.state != .releasing }
+
     mutating func cancelJob(_ j: Int, error: Int32) {
-        guard jobs[j]!.failure == 0, !jobs[j]!.isCancelled else { return }
+        guard canEnd(j) else { return }
         jobs[j]!.isCancelled = true
         jobs[j]!.record.error = error
         stop(j)

@@ -193,7 +193,7 @@ extension RunState {
 
     private mutating func breakJobs(incident i: Int, error: Int32, where touches: (RunState, ActiveJob) -> Bool) {
         for j in jobs.indices {
-            guard let job = jobs[j], touches(self, job) else { continue }
+            guard let job = jobs[j], touches(self, job), canEnd(j) else { continue }
             incidents[i].brokenJobs += 1
             breakJob(j, error: error)
         }

@@ -326,7 +326,8 @@ extension RunState {
         let failed = stream.steps.state == .failed || stream.steps.state == .cancelled
         tape.streams[s] = nil
         tape.free.append(s)
-        if failed {
+        // What breaks after the last set is written loses nothing.
+        if failed, !stream.queue.isEmpty {
             let error = stream.failure == 0 ? 24050 : stream.failure
             for (n, member) in stream.queue.reversed().enumerated() {
                 machines[member].readers -= 1

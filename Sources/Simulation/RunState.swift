@@ -29,6 +29,7 @@ struct RunState {
     var jobs: [ActiveJob?] = []
     var freeJobs: [Int32] = []
     var nextJobID: Int32 = 0
+    var nextStep: Int64 = 0
     /// Machines on each host.
     var machineCount: [Int] = []
     var hostUp: [Bool] = []
@@ -154,7 +155,7 @@ struct RunState {
             jobDue(
                 subject, purpose: DiskJob.Purpose(rawValue: UInt8(detail & 0xff))!, attempt: detail >> 8,
                 due: SimTime(nanoseconds: event.argument))
-        case .jobStep: jobStep(subject, input: DiskJob.Input(rawValue: UInt8(detail))!, id: event.argument)
+        case .jobStep: jobStep(subject, input: DiskJob.Input(rawValue: UInt8(detail))!, step: event.argument)
         case .automaticCheck: automaticCheck(subject, attempt: detail)
         case .scheduledCheck: scheduledCheck(subject)
         case .windowEnd: windowEnded(subject)

@@ -14,7 +14,7 @@ struct ConservationTests {
         #expect(outcome.audit.count >= 10)
     }
 
-    @Test("whatever fails, and whenever, the books balance", arguments: 0..<40)
+    @Test("whatever fails, and whenever, the books balance", arguments: 0..<200)
     func randomTrouble(seed: Int) {
         var dice = RandomStream(seed: UInt64(seed), name: "trouble")
         var installation = Installation(

@@ -99,6 +99,20 @@ struct HappeningTests {
         #expect(outcome.replicas[0].state == .ok)
     }
 
+    @Test("a job whose recovery point is made is not failed by what happens while its snapshot is released")
+    func whileReleasing() {
+        var installation = Installation(machines: 1)
+        let job = installation.run().0.jobs(.expressFull)[2]
+        // Five seconds before its end it only waits for the snapshot to go (10 s).
+        let moment = job.ended - .start - .seconds(5)
+        installation.setting.script.append(
+            ScriptLine(.nodeCrash(Ref(0)), .at(.start + moment), lasts: .fixed(.hours(1))))
+        let (book, outcome) = installation.run()
+        #expect(book.jobs(.expressFull).contains { $0.due == job.due })
+        #expect(book.jobs(.expressFull, .failed).isEmpty && outcome.replicas[0].state == .ok)
+        #expect(book.jobs(.consistencyCheck).count == 1)
+    }
+
     @Test("a link that fails breaks what crosses it; the job is rerun once an hour later and succeeds")
     func linkOutage() {
         var installation = Installation(machines: 1)

@@ -139,4 +139,15 @@ struct TapeAndCopyTests {
         #expect(book.jobs(.tapeBackup).count == 6)
         #expect(outcome.cartridges.filter { $0.sets == 3 }.count == 2)
     }
+
+    @Test("a drive that fails while it rewinds after the last set loses nothing and reruns nothing")
+    func failsAfterTheEnd() {
+        var installation = Installation(machines: 2, days: 8)
+        installation.addTape(retention: CalendarSpan(4, .weeks))
+        let last = installation.run().0.jobs(.tapeBackup).map(\.ended).max()!
+        installation.setting.script.append(
+            ScriptLine(.driveFailure(Ref(0)), .at(last + .seconds(5)), lasts: .fixed(.hours(1))))
+        let (book, _) = installation.run()
+        #expect(book.jobs(.tapeBackup).count == 2 && book.jobs(.tapeBackup, .failed).isEmpty)
+    }
 }
