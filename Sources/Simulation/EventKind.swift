@@ -42,6 +42,8 @@ enum EventKind: UInt16 {
     case migrationEnd = 22
     /// A failed tape stream starts again; subject: stream, argument: its generation.
     case tapeRerun = 23
+    /// The time of a group's scheduled checks is over; subject: group, argument: when they were due.
+    case checkWindowEnd = 24
 }
 
 extension Event {

@@ -486,7 +486,22 @@ extension RunState {
         {
             jobDue(Int(member.index), purpose: .consistencyCheck, attempt: 0, due: agenda.now)
         }
+        agenda.schedule(
+            Event(.checkWindowEnd, g, argument: agenda.now.nanoseconds),
+            at: agenda.now + group.scheduledCheck!.duration,
+            rank: .release)
         agenda.schedule(Event(.scheduledCheck, g), at: group.scheduledCheck!.nextStart(after: agenda.now, clock: clock))
+    }
+
+    /// 33441: scheduled checks that are not through when their time is over are cancelled.
+    mutating func checkWindowEnded(_ g: Int, due: SimTime) {
+        for member in world.groups[g].members where machines[member].group == Ref(g) {
+            let j = machines[member].job
+            guard j >= 0, let job = jobs[Int(j)], job.steps.purpose == .consistencyCheck, job.record.due == due else {
+                continue
+            }
+            cancelJob(Int(j), error: 33441)
+        }
     }
 
     /// 33440: what still runs or waits when the window closes is cancelled.

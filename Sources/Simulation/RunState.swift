@@ -169,6 +169,7 @@ struct RunState {
         case .tapeDue: tapeDue(group: subject, goal: detail)
         case .tapeStep:
             tapeStep(stream: subject, input: TapeJob.Input(rawValue: UInt8(detail))!, generation: event.argument)
+        case .checkWindowEnd: checkWindowEnded(subject, due: SimTime(nanoseconds: event.argument))
         case .tapeRerun: tapeRerun(stream: subject, generation: event.argument)
         case .onlineDue: onlineDue(group: subject)
         case .copyStep: copyStep(subject, id: event.argument)

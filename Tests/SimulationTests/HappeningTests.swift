@@ -44,6 +44,25 @@ struct HappeningTests {
         #expect(outcome.replicas[0].state == .inconsistent)
     }
 
+    @Test(
+        "GRP-10: a scheduled check mends the replica in its hours; what is not through when they end is cancelled with 33441"
+    )
+    func scheduledCheck() {
+        var installation = Installation(machines: 1)
+        installation.setting.world.groups[0].automaticChecks = false
+        installation.setting.world.groups[0].scheduledCheck = DailyWindow(
+            start: TimeOfDay(hour: 4), duration: .hours(2))
+        installation.setting.world.machines[0].hasRCT = false
+        installation.happens(.nodeCrash(Ref(0)), day: 2, hour: 3, lasts: .hours(2))
+        let (book, outcome) = installation.run()
+        #expect(book.jobs(.consistencyCheck).map(\.due) == [.start + .days(2) + .hours(4)])
+        #expect(outcome.replicas[0].state == .ok)
+        installation.setting.world.groups[0].scheduledCheck!.duration = .minutes(1)
+        let (short, still) = installation.run()
+        #expect(short.jobs(.consistencyCheck, .cancelled, error: 33441).count == 5)
+        #expect(still.replicas[0].state == .inconsistent)
+    }
+
     @Test("LIV-1 obeyed: after a move inside the cluster the next backup is an express full from the new node")
     func moveInCluster() {
         var installation = Installation(machines: 1)
