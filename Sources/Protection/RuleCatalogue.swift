@@ -12,6 +12,10 @@ public struct RuleEntry: Sendable, Hashable {
         place = file.map { "Protection/Rules/\($0).swift" }
         tests = suite.map { "ProtectionTests/\($0)Rules" }
     }
+    /// A rule that is a property of how bytes are kept, not a decision of this module.
+    init(_ family: String, _ number: Int, _ text: String, performed path: String, shown suite: String) {
+        (id, self.text, place, tests) = (RuleID(family, number), text, path, suite)
+    }
 }
 
 /// Every rule, in the order of the requirements. What `dpmsim rules` prints.
@@ -85,10 +89,12 @@ public enum RuleCatalogue {
         RuleEntry(
             "PRC", 1, "First a full replica is made and verified, before any recovery point", in: "ReplicaTransitions",
             tests: "PRC"),
-        RuleEntry("PRC", 2, "After that only changed blocks travel, and are applied to the replica"),
         RuleEntry(
-            "PRC", 3,
-            "A recovery point is a read-only state of the replica; many exist side by side"),
+            "PRC", 2, "After that only changed blocks travel, and are applied to the replica",
+            performed: "Simulation/Models/ModelledPlane.swift", shown: "SimulationTests/DiskJobCourseTests"),
+        RuleEntry(
+            "PRC", 3, "A recovery point is a read-only state of the replica; many exist side by side",
+            performed: "Simulation/Models/PointChain.swift", shown: "SimulationTests/DiskJobCourseTests"),
         RuleEntry(
             "PRC", 4,
             "At least one recovery point a day is possible; a schedule names weekdays and times", in: "Groups",

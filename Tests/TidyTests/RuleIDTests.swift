@@ -25,10 +25,11 @@ private func unknownRules(in file: SourceFile) -> [String] {
 /// One line for each place or suite that the list of `dpmsim rules` names and that is not there, and each rule it lacks.
 private func ruleListProblems(_ list: String, files: Set<String>, tests: String) -> [String] {
     let places = list.matches(of: /\bin:\s*"([^"]+)"/).map { "Sources/Protection/Rules/\($0.1).swift" }
+    let performed = list.matches(of: /\bperformed:\s*"([^"]+)"/).map { "Sources/\($0.1)" }
     let suites = list.matches(of: /\btests:\s*"([^"]+)"/).map { "\($0.1)Rules" }
     let listed = Set(list.matches(of: /RuleEntry\(\s*"(\w+)",\s*(\d+),/).map { "\($0.1)-\($0.2)" })
     let wanted = catalogue.flatMap { family, last in (1...last).map { "\(family)-\($0)" } }
-    return places.filter { !files.contains($0) }.map { "there is no \($0)" }
+    return (places + performed).filter { !files.contains($0) }.map { "there is no \($0)" }
         + suites.filter { !tests.contains("struct \($0)") }.map { "there is no suite \($0)" }
         + wanted.filter { !listed.contains($0) }.sorted().map { "\($0) is not listed" }
 }
@@ -65,10 +66,13 @@ private func ruleListProblems(_ list: String, files: Set<String>, tests: String)
     @Test("a list of rules that names what is not there is found, and so is a rule it lacks")
     func falseListsAreFound() {
         let all = catalogue.flatMap { family, last in (1...last).map { "RuleEntry(\"\(family)\", \($0), \"x\")\n" } }
-        let list = all.filter { !$0.contains("\"REC\", 7,") }.joined() + #"in: "Gone", tests: "XYZ""#
+        let list =
+            all.filter { !$0.contains("\"REC\", 7,") }.joined()
+            + #"in: "Gone", tests: "XYZ" performed: "Jobs/No.swift""#
         #expect(
             ruleListProblems(list, files: [], tests: "struct SCNRules") == [
-                "there is no Sources/Protection/Rules/Gone.swift", "there is no suite XYZRules", "REC-7 is not listed",
+                "there is no Sources/Protection/Rules/Gone.swift", "there is no Sources/Jobs/No.swift",
+                "there is no suite XYZRules", "REC-7 is not listed",
             ])
     }
 }

@@ -18,6 +18,7 @@ final class ModelledPlane: DataPlane {
         return facts(machine, changed: used, stored: used, read: used)
     }
 
+    /// - Rule: PRC-2
     func changes(_ machine: Ref<Machine>, since: SimTime, until: SimTime) -> TransferFacts {
         let model = models[Int(machine.index)]
         let grown = model.used(at: until) - model.used(at: since)

@@ -23,6 +23,7 @@ struct PointChain {
     /// What the points hold besides the replica.
     var pointBytes: Int64 { used - replica }
 
+    /// - Rule: PRC-3
     mutating func addPoint(at time: SimTime, consistency: Consistency, inconsistentBefore: SimDuration) {
         precondition(points.last.map { $0.at <= time } ?? true, "a point older than the newest")
         points.append(Point(at: time, delta: 0, consistency: consistency, inconsistentBefore: inconsistentBefore))
