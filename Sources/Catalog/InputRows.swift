@@ -116,16 +116,3 @@ enum InputRows {
         }
     }
 }
-
-extension Tuning {
-    /// The value in force, exact, with its unit.
-    func text(of parameter: Parameter) -> String {
-        switch parameter.place {
-        case .count(let path): "\(self[keyPath: path])"
-        case .duration(let path): "\(self[keyPath: path])"
-        case .fraction(let path): "\(self[keyPath: path])"
-        case .bytes(let path): "\(self[keyPath: path])"
-        case .rate(let path): "\(self[keyPath: path])"
-        }
-    }
-}

@@ -158,3 +158,16 @@ public struct Tuning: Sendable, Hashable {
             "dpm-facts 2.2: 1600 MB of 2^20"),
     ]
 }
+
+extension Tuning {
+    /// The value in force, exact, with its unit.
+    public func text(of parameter: Parameter) -> String {
+        switch parameter.place {
+        case .count(let path): "\(self[keyPath: path])"
+        case .duration(let path): "\(self[keyPath: path])"
+        case .fraction(let path): "\(self[keyPath: path])"
+        case .bytes(let path): "\(self[keyPath: path])"
+        case .rate(let path): "\(self[keyPath: path])"
+        }
+    }
+}

@@ -262,17 +262,21 @@ extension RunState {
     mutating func setWritten(stream s: Int) {
         var stream = tape.streams[s]!
         stream.transfer = nil
-        account(&stream, plain: stream.part)
+        let lag = account(&stream, plain: stream.part)
         stream.left -= stream.part
         stream.part = 0
         tape.streams[s] = stream
-        guard stream.left == 0 else { return advanceStream(s, .tapeFull) }
-        closeSet(s)
-        advanceStream(s, tape.streams[s]!.queue.isEmpty ? .lastSetWritten : .setWritten)
+        var input = TapeJob.Input.tapeFull
+        if stream.left == 0 {
+            closeSet(s)
+            input = tape.streams[s]!.queue.isEmpty ? .lastSetWritten : .setWritten
+        }
+        if lag > .zero { tapeLater(s, input, after: lag) } else { advanceStream(s, input) }
     }
 
     /// Books `plain` bytes read from the pool as what they became on the cartridge.
-    private mutating func account(_ stream: inout TapeStream, plain: Int64) {
+    /// - Returns: how long the drive still writes: a buffer that could not cover its back-hitches held the input up.
+    @discardableResult private mutating func account(_ stream: inout TapeStream, plain: Int64) -> SimDuration {
         let ratio = ratio(stream)
         let c = Int(stream.cartridge)
         let native = min(Int64((Double(plain) / ratio).rounded(.up)), tape.cartridges[c].room.count)
@@ -288,11 +292,15 @@ extension RunState {
         stream.record!.sent += Bytes(plain)
         stream.record!.stored += Bytes(native)
         let span = (agenda.now - stream.partStarted).seconds
-        guard span > 0, plain > 0 else { return }
+        guard span > 0, native > 0 else { return .zero }
         let drive = Int(stream.drive)
         let rate = Double(plain) / span
-        tape.backHitches += tape.motions[drive].backHitches(bytes: native, inputRate: rate / ratio)
+        let hitches = tape.motions[drive].backHitches(bytes: native, inputRate: rate / ratio)
+        tape.backHitches += hitches
         if rate >= 0.98 * tape.motions[drive].streamCap(compressionRatio: ratio) { tape.driveBound[drive] += span }
+        let arrived = Double(native) / span
+        let written = tape.motions[drive].sustainedRate(inputRate: arrived)
+        return hitches > 0 && written < arrived ? SimDuration(roundingUp: Double(native) / written - span) : .zero
     }
 
     private mutating func closeSet(_ s: Int) {

@@ -150,4 +150,20 @@ struct TapeAndCopyTests {
         let (book, _) = installation.run()
         #expect(book.jobs(.tapeBackup).count == 2 && book.jobs(.tapeBackup, .failed).isEmpty)
     }
+
+    @Test(
+        "back-hitches longer than the buffer lasts hold the drive: 50 GB at 80 MB/s take 50 GB / 56 MB/s with 16 s each"
+    )
+    func backHitches() {
+        var installation = Installation(machines: 2, days: 7)
+        installation.addTape(retention: CalendarSpan(4, .weeks))
+        installation.setting.world.poolVolumes[0].readRate = .megabytesPerSecond(80)
+        func between() -> Double {
+            let sets = installation.run().0.jobs(.tapeBackup)
+            return (sets[1].transferStarted - sets[0].transferStarted).seconds
+        }
+        #expect(abs(between() - 50e9 / 80e6) < 1e-6)
+        installation.setting.tuning.backHitch = .seconds(16)
+        #expect(abs(between() - 50e9 / 56e6) < 1e-6)
+    }
 }

@@ -53,12 +53,14 @@ enum Tree {
             return (try? String(contentsOfFile: full, encoding: .utf8)).map { [SourceFile(path: path, text: $0)] } ?? []
         }
         let names = (FileManager.default.enumerator(atPath: full)?.allObjects as? [String]) ?? []
-        return names.sorted().filter { !isIgnored(String($0.split(separator: "/").last ?? ""), by: ignored) }
-            .compactMap { name in
-                (try? String(contentsOfFile: full + "/" + name, encoding: .utf8)).map {
-                    SourceFile(path: path + "/" + name, text: $0)
-                }
+        return names.sorted().filter { name in
+            !name.split(separator: "/").contains { isIgnored(String($0), by: ignored) }
+        }
+        .compactMap { name in
+            (try? String(contentsOfFile: full + "/" + name, encoding: .utf8)).map {
+                SourceFile(path: path + "/" + name, text: $0)
             }
+        }
     }
 
     /// Whether a name is matched by a pattern of `.gitignore`; a leading or trailing slash does not count.

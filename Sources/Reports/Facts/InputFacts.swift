@@ -46,9 +46,9 @@ public struct InputFacts: Sendable {
         .filter { !$0.rows.isEmpty }
         let standard = Tuning()
         constants = Tuning.parameters.map { parameter in
-            let value = setting.tuning.text(parameter)
+            let value = setting.tuning.text(of: parameter)
             return Constant(
-                key: parameter.key, value: value, isDefault: value == standard.text(parameter),
+                key: parameter.key, value: value, isDefault: value == standard.text(of: parameter),
                 meaning: parameter.meaning, source: parameter.source)
         }
     }
@@ -146,18 +146,5 @@ public struct InputFacts: Sendable {
             rows: world.links.map { link in
                 [link.name, link.ends.map { world.sites[$0].name }.joined(separator: " and "), "\(link.rate)"]
             })
-    }
-}
-
-extension Tuning {
-    /// The value in force, exact, with its unit.
-    func text(_ parameter: Parameter) -> String {
-        switch parameter.place {
-        case .count(let path): "\(self[keyPath: path])"
-        case .duration(let path): "\(self[keyPath: path])"
-        case .fraction(let path): "\(self[keyPath: path])"
-        case .bytes(let path): "\(self[keyPath: path])"
-        case .rate(let path): "\(self[keyPath: path])"
-        }
     }
 }
