@@ -36,10 +36,15 @@ let package = Package(
         .target(
             name: "Reports", dependencies: ["Catalog", "Protection", "Units"], exclude: ["README.md"],
             swiftSettings: strict),
+        .target(name: "CHost", exclude: ["README.md"]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .target(name: "Files", dependencies: ["CHost"], exclude: ["README.md"], swiftSettings: hot),
+        .target(name: "DiskImages", dependencies: ["Files", "Units"], exclude: ["README.md"], swiftSettings: hot),
         .executableTarget(
             name: "dpmsim",
             dependencies: [
                 "Units", "Kernel", "Protection", "Scenario", "Jobs", "Simulation", "Catalog", "Reports",
+                "Files", "DiskImages",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], exclude: ["README.md"], swiftSettings: strict),
         .testTarget(name: "UnitsTests", dependencies: ["Units"], swiftSettings: strict),
@@ -57,6 +62,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ReportsTests", dependencies: ["Reports", "Catalog", "Protection", "Units"], swiftSettings: strict),
+        .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
+        .testTarget(name: "DiskImagesTests", dependencies: ["DiskImages", "Files"], swiftSettings: strict),
         // Runs the built program in processes of its own.
         .testTarget(name: "CommandTests", dependencies: ["dpmsim"], swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
