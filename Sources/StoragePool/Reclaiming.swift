@@ -1,0 +1,115 @@
+import Files
+import GRDB
+
+/// Gives freed space back to the file system: first the commit that frees, then the hole, then the note goes. Whatever is interrupted
+/// is done again. Nobody waits for it: other datasources are worked on meanwhile.
+enum Reclaiming {
+    private static let together = 8_192
+
+    /// Gives back what can be given back now; returns bytes. What is on a missing volume waits.
+    @discardableResult
+    static func run(_ pool: PoolParts) throws(StorageFault) -> Int64 {
+        try dropShares(pool)
+        var given: Int64 = 0
+        var last: Int64 = 0
+        while true {
+            let after = last
+            let notes = try pool.map.read { db in
+                try db.rows(
+                    "SELECT id, segment, start, length FROM freed WHERE id > ? AND segment >= 0 ORDER BY id LIMIT \(together)",
+                    after
+                ).map { (id: $0[0] as Int64, segment: $0[1] as Int64, start: $0[2] as Int64, length: $0[3] as Int64) }
+            }
+            guard let end = notes.last else { break }
+            last = end.id
+            var done: [Int64] = []
+            let sorted = notes.sorted { ($0.segment, $0.start) < ($1.segment, $1.start) }
+            var index = 0
+            while index < sorted.count {
+                let segment = sorted[index].segment
+                let next = sorted[index...].firstIndex { $0.segment != segment } ?? sorted.count
+                if try punch(sorted[index..<next].map { $0.start..<$0.start + $0.length }, segment, pool) {
+                    done += sorted[index..<next].map { $0.id }
+                    given += sorted[index..<next].reduce(0) { $0 + $1.length }
+                }
+                index = next
+            }
+            try pool.map.write { db in for id in done { try db.run("DELETE FROM freed WHERE id = ?", id) } }
+        }
+        try removeEmptySegments(pool)
+        return given
+    }
+
+    /// Neighbouring runs become one hole: each hole is a transaction of the file system.
+    private static func punch(_ ranges: [Range<Int64>], _ segment: Int64, _ pool: PoolParts) throws(StorageFault)
+        -> Bool
+    {
+        let path: String
+        do throws(StorageFault) { path = try pool.segments.path(of: segment) } catch {
+            if error.kind == .missing { return false }
+            // The segment itself is gone: nothing is left to give back.
+            return try pool.map.read { try $0.integer("SELECT 1 FROM segment WHERE number = ?", segment) } == nil
+        }
+        guard try pool.files.kind(of: path) == .file else { return true }
+        let file = try pool.files.open(path, .readWrite)
+        defer { file.close() }
+        var current = ranges[0]
+        for range in ranges.dropFirst() {
+            if range.lowerBound <= current.upperBound {
+                current = current.lowerBound..<max(current.upperBound, range.upperBound)
+            } else {
+                try file.punch(current)
+                current = range
+            }
+        }
+        try file.punch(current)
+        return true
+    }
+
+    /// Uses of shared blocks end when no session that shares is under way: one of them may just have found such a block.
+    private static func dropShares(_ pool: PoolParts) throws(StorageFault) {
+        guard try pool.map.read({ try $0.integer("SELECT 1 FROM freed WHERE segment < 0 LIMIT 1") }) != nil,
+            let lock = try pool.locks.sharing(exclusive: true)
+        else { return }
+        defer { lock.close() }
+        while true {
+            let isDone = try pool.map.write { db in
+                let rows = try db.rows("SELECT id, start FROM freed WHERE segment < 0 ORDER BY id LIMIT \(together)")
+                for row in rows {
+                    try db.dropShare(Location(bits: UInt64(bitPattern: row[1] as Int64)))
+                    try db.run("DELETE FROM freed WHERE id = ?", row[0] as Int64)
+                }
+                return rows.isEmpty
+            }
+            if isDone { return }
+        }
+    }
+
+    /// A segment nobody sees any block of goes as a whole, unless somebody writes it.
+    private static func removeEmptySegments(_ pool: PoolParts) throws(StorageFault) {
+        let empty = try pool.map.read { db in
+            try db.rows(
+                """
+                SELECT number FROM segment s WHERE live = 0 AND tail > ?
+                AND NOT EXISTS(SELECT 1 FROM freed f WHERE f.segment = s.number) ORDER BY number
+                """, Location.unit
+            ).map { $0[0] as Int64 }
+        }
+        for number in empty {
+            let path: String
+            do throws(StorageFault) { path = try pool.segments.path(of: number) } catch { continue }
+            guard try pool.files.kind(of: path) == .file else { continue }
+            let file = try pool.files.open(path, .readWrite)
+            defer { file.close() }
+            guard try file.lock(exclusive: true, wait: false) else { continue }
+            let isGone = try pool.map.write { db in
+                try db.run("DELETE FROM segment WHERE number = ? AND live = 0", number)
+                return db.changesCount == 1
+            }
+            if isGone {
+                pool.segments.forget(number)
+                try pool.files.remove(path)
+            }
+        }
+    }
+}
