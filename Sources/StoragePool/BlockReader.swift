@@ -1,8 +1,8 @@
 import Files
 import Synchronization
 
-/// Gives stored blocks back, each verified. One a thread; takes what it needs from the pool's segments.
-final class BlockReader {
+/// Gives stored blocks back, each verified. For one thread at a time, which is what makes it `Sendable`: it is lent under a lock.
+final class BlockReader: @unchecked Sendable {
     /// Neighbouring blocks are read together up to this many bytes.
     private static let together = 1 << 20
 

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Files
 import GRDB
 import Synchronization

@@ -1,4 +1,4 @@
-public import DiskImages
+import DiskImages
 public import Files
 import GRDB
 

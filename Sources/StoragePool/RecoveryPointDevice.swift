@@ -139,13 +139,10 @@ public final class RecoveryPointDevice: BlockDevice {
     }
 
     private func takeReader() -> BlockReader {
-        nonisolated(unsafe) var reader: BlockReader?
-        state.withLock { reader = $0.readers.popLast() }
-        return reader ?? BlockReader(segments: parts.segments, block: Int(block))
+        state.withLock { $0.readers.popLast() } ?? BlockReader(segments: parts.segments, block: Int(block))
     }
 
     private func giveBack(_ reader: BlockReader) {
-        nonisolated(unsafe) let reader = reader
         state.withLock { if $0.readers.count < Self.readerLimit { $0.readers.append(reader) } }
     }
 

@@ -160,7 +160,7 @@ final class SegmentAppender: Sendable {
 
     /// Claims a segment with room: one begun earlier that nobody writes now, or a new one on the volume with most space.
     private func claim(room: Int64) throws(StorageFault) {
-        try claimed.withLock { (claimed) throws(StorageFault) in
+        try claimed.withLock { (claimed) throws(StorageFault) -> Void in
             if let last = claimed.last, last.tail + room <= segments.size { return }
             let limit = segments.size - room
             let begun = try map.read { db in
@@ -189,7 +189,8 @@ final class SegmentAppender: Sendable {
         let path = try segments.path(of: number)
         // Nothing was ever committed to it: its maker may have ended before the file was there.
         let isFresh = tail == Location.unit
-        guard try isFresh || segments.files.kind(of: path) == .file else { return nil }
+        let kind = try segments.files.kind(of: path)
+        guard isFresh || kind == .file else { return nil }
         let file = try segments.files.open(path, isFresh ? .createOrOpen : .readWrite)
         guard try file.lock(exclusive: true, wait: false) else { return nil }
         // Its last owner may have ended between the question and the lock.

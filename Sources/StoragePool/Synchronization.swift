@@ -1,5 +1,6 @@
-public import DiskImages
+import DiskImages
 public import Files
+import GRDB
 import Synchronization
 
 extension Pool {
