@@ -134,11 +134,14 @@ public enum MapFile {
         }
         try queue.read { db in
             _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master")
-            guard cmapfile_twins(db.sqliteConnection) == 0 else {
-                throw StorageFault(
-                    .damaged, "MAP-STALE", path, "its mirror is of another state",
-                    action: "Put the right mirror back, or remove the wrong one and repair the pool")
+            let code = cmapfile_twins(db.sqliteConnection)
+            guard code != 0 else { return }
+            guard ResultCode(rawValue: code) == .SQLITE_CORRUPT else {
+                throw DatabaseError(resultCode: ResultCode(rawValue: code))
             }
+            throw StorageFault(
+                .damaged, "MAP-STALE", path, "its mirror is of another state",
+                action: "Put the right mirror back, or remove the wrong one and repair the pool")
         }
     }
 }
