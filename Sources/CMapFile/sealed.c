@@ -7,7 +7,7 @@ enum { PAGE = CMAPFILE_PAGE, BODY = CMAPFILE_PAGE - CMAPFILE_SEAL };
 // Private file controls; SQLite leaves numbers above its own to others.
 enum { CONTROL_HEALTH = 0x5EA1, CONTROL_VERIFY, CONTROL_TWINS };
 /// How a page of one copy is.
-enum state { GOOD, BAD, ABSENT };
+enum state { GOOD, BAD, ABSENT, UNREADABLE };
 
 typedef struct sealed_file {
     sqlite3_file base;
@@ -37,27 +37,27 @@ static int is_sealed(const unsigned char *page, uint32_t number) {
 static uint32_t big(const unsigned char *p) { return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3]; }
 static sqlite3_int64 place(uint32_t number) { return (sqlite3_int64)(number - 1) * PAGE; }
 
-/// Reads a page of one copy. A page that the device cannot read is as bad as one that is wrong.
+/// Reads a page of one copy.
 static enum state load(sqlite3_file *copy, uint32_t number, unsigned char *page) {
     int rc = copy->pMethods->xRead(copy, page, PAGE, place(number));
     if (rc == SQLITE_OK) return is_sealed(page, number) ? GOOD : BAD;
     sqlite3_int64 size = 0;
-    if (rc == SQLITE_IOERR_SHORT_READ && !copy->pMethods->xFileSize(copy, &size) && size <= place(number)) return ABSENT;
-    return BAD;
+    if (rc != SQLITE_IOERR_SHORT_READ || copy->pMethods->xFileSize(copy, &size)) return UNREADABLE;
+    return size <= place(number) ? ABSENT : BAD;
 }
 
 static int store(sqlite3_file *copy, uint32_t number, const unsigned char *page) {
     return copy->pMethods->xWrite(copy, page, PAGE, place(number));
 }
 
-/// Whether the mirror is of the main file's state: each transaction changes page 1. A mirror that was away while the main file
-/// went on would have good pages of old content. Uses scratch pages 1 and 2.
-static int are_twins(sealed_file *f) {
-    if (!f->mirror) return 0;
+/// 0 if the mirror is of the main file's state, as far as their first pages tell: each transaction changes them. A mirror that was
+/// away while the main file went on has good pages of old content. Uses scratch pages 1 and 2.
+static int compare_twins(sealed_file *f) {
     unsigned char *one = f->page + PAGE, *two = f->page + 2 * PAGE;
     enum state main = load(f->main, 1, one), mirror = load(f->mirror, 1, two);
-    if (main == GOOD && mirror == GOOD) return !memcmp(one, two, PAGE);
-    return main == GOOD || mirror == GOOD || (main == ABSENT && mirror == ABSENT);
+    if (main == GOOD && mirror == GOOD) return memcmp(one, two, PAGE) ? SQLITE_CORRUPT : SQLITE_OK;
+    if (main == GOOD || mirror == GOOD || (main == ABSENT && mirror == ABSENT)) return SQLITE_OK;
+    return main == UNREADABLE || mirror == UNREADABLE ? SQLITE_IOERR_READ : SQLITE_CORRUPT;
 }
 
 static void note(uint64_t *count, uint32_t *pages, uint32_t number) {
@@ -72,13 +72,15 @@ static int fetch(sealed_file *f, uint32_t number, unsigned char *page, int count
     enum state mirror = ABSENT;
     if (f->mirror) {
         mirror = load(f->mirror, number, page);
-        if (mirror == GOOD && are_twins(f)) {
+        if (mirror == GOOD && !compare_twins(f)) {
             if (counted) note(&f->health.healed, f->health.healed_pages, number);
             return SQLITE_OK;
         }
     }
     memset(page, 0, PAGE);
     if (main == ABSENT && mirror == ABSENT) return SQLITE_IOERR_SHORT_READ;
+    // The device may read it another time.
+    if (main == UNREADABLE || mirror == UNREADABLE) return SQLITE_IOERR_READ;
     if (counted) note(&f->health.lost, f->health.lost_pages, number);
     return SQLITE_IOERR_DATA;
 }
@@ -123,6 +125,7 @@ static int fill(sqlite3_file *copy, sqlite3_file *other, uint32_t number, unsign
     int rc = copy->pMethods->xFileSize(copy, &size);
     for (uint32_t gap = (uint32_t)(size / PAGE) + 1; !rc && gap < number; gap++) {
         enum state state = other ? load(other, gap, page) : ABSENT;
+        if (state == UNREADABLE) return SQLITE_IOERR_READ;
         if (state == BAD) continue;  // nobody knows the page: it stays a hole, which is not sealed
         if (state == ABSENT) {
             memset(page, 0, BODY);
@@ -248,7 +251,7 @@ static int verify(sealed_file *f, verification *v) {
     uint32_t last = (uint32_t)((size + PAGE - 1) / PAGE);
     // What lies beyond the count in page 1 is left over from a database that shrank.
     if (!rc && !fetch(f, 1, one, 0) && big(one + 28) && big(one + 24) == big(one + 92)) last = big(one + 28);
-    int twins = are_twins(f);
+    int twins = !compare_twins(f);
     v->pages = last;
     for (uint32_t number = 1; !rc && number <= last; number++) {
         enum state main = load(f->main, number, one), mirror = load(f->mirror, number, two);
@@ -294,7 +297,7 @@ static int sealed_control(sqlite3_file *file, int op, void *argument) {
         *(cmapfile_health *)argument = f->health;
         return SQLITE_OK;
     case CONTROL_VERIFY: return verify(f, argument);
-    case CONTROL_TWINS: return !f->mirror || are_twins(f) ? SQLITE_OK : SQLITE_CORRUPT;
+    case CONTROL_TWINS: return f->mirror ? compare_twins(f) : SQLITE_OK;
     // They would make room, and so pages without a seal, or bypass the reading below.
     case SQLITE_FCNTL_SIZE_HINT:
     case SQLITE_FCNTL_CHUNK_SIZE: return SQLITE_OK;

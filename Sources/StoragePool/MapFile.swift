@@ -134,11 +134,14 @@ public enum MapFile {
         }
         try queue.read { db in
             _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master")
-            guard cmapfile_twins(db.sqliteConnection) == 0 else {
-                throw StorageFault(
-                    .damaged, "MAP-STALE", path, "its mirror is of another state",
-                    action: "Put the right mirror back, or remove the wrong one and repair the pool")
+            let code = cmapfile_twins(db.sqliteConnection)
+            guard code != 0 else { return }
+            guard ResultCode(rawValue: code) == .SQLITE_CORRUPT else {
+                throw DatabaseError(resultCode: ResultCode(rawValue: code))
             }
+            throw StorageFault(
+                .damaged, "MAP-STALE", path, "its mirror is of another state",
+                action: "Put the right mirror back, or remove the wrong one and repair the pool")
         }
     }
 }
@@ -147,14 +150,14 @@ public enum MapFile {
 public struct MapFindings: Hashable, Sendable {
     /// Pages of 8 KiB the database has.
     public var pages = 0
-    /// Damaged in one copy, good in the other.
+    /// In use and damaged in one copy, good in the other.
     public var damagedInMain: [Int] = []
     public var damagedInMirror: [Int] = []
     /// Good in both, but not equal.
     public var differing: [Int] = []
     /// Damaged in both.
     public var lost: [Int] = []
-    /// Damaged in both or differing, but unused: a power cut may leave such pages, and nothing is lost with them.
+    /// Damaged or differing, but on the list of free pages: a power cut may leave such, and nothing is lost with them.
     public var unused: [Int] = []
     /// How many of them were mended.
     public var repaired = 0
@@ -289,7 +292,7 @@ extension MapFindings {
     fileprivate mutating func add(_ page: Int, _ what: Int) {
         let isBad = (main: what & CMAPFILE_MAIN_BAD != 0, mirror: what & CMAPFILE_MIRROR_BAD != 0)
         if what & CMAPFILE_REPAIRED != 0 { repaired += 1 }
-        if what & CMAPFILE_FREE != 0, isBad.main == isBad.mirror {
+        if what & CMAPFILE_FREE != 0 {
             unused.append(page)
         } else if isBad.main, isBad.mirror {
             lost.append(page)
