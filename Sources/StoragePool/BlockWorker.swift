@@ -208,7 +208,7 @@ final class BlockWorker {
         let count = Int64(bytes.count)
         if extent == nil || extent!.end - extent!.next < count {
             if let extent { context.appender.giveBack(extent) }
-            extent = try context.appender.extent(max(extentSize, count))
+            extent = try context.appender.extent(extentSize, least: count)
             extentSize = min(extentSize * 2, Self.extents.upperBound)
         }
         let offset = extent!.next

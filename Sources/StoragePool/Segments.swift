@@ -107,8 +107,9 @@ final class SegmentAppender: Sendable {
     /// What has been claimed so far, in the order of claiming.
     var all: [Claimed] { claimed.withLock { $0 } }
 
-    /// An extent of `count` bytes, whole units, in one segment.
-    func extent(_ count: Int64) throws(StorageFault) -> Extent {
+    /// An extent in one segment: of `wanted` bytes if segments are large enough for that, of `least` at any rate. Whole units.
+    func extent(_ wanted: Int64, least: Int64) throws(StorageFault) -> Extent {
+        let count = max(least, min(wanted, segments.size / 8 / Location.unit * Location.unit))
         while true {
             let found = claimed.withLock { claimed -> Extent? in
                 guard var last = claimed.last, last.tail + count <= segments.size else { return nil }

@@ -6,9 +6,7 @@ import Testing
 @Suite("a pool against a plain model") struct ModelTests {
     @Test("whatever is done, every recovery point is what was protected, also after opening it again", arguments: 1...8)
     func agreesWithTheModel(seed: Int) throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "pool-\(UUID().uuidString)").path
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let model = try PoolModel(path: folder, files: HostFiles(), seed: UInt64(seed))
+        let model = try PoolModel(path: "/pool", files: SimulatedDisk(), seed: UInt64(seed))
         for step in 1...(ProcessInfo.processInfo.environment["DPMSIM_STEPS"].flatMap(Int.init) ?? 120) {
             do { try model.step() } catch {
                 Issue.record("seed \(seed), step \(step): \(error); \(model.log.suffix(8))")
