@@ -36,9 +36,14 @@ enum MapBridge {
 
     static func path(_ path: String, of number: Int) -> String { "/@\(number)/" + path }
 
+    /// A file system's own path, of a name that SQLite has.
+    static func original(_ name: String) -> String { parse(name)?.path ?? name }
+
     fileprivate static func parse(_ name: UnsafePointer<CChar>?) -> (number: Int, path: String)? {
-        guard let name else { return nil }
-        let text = String(cString: name)
+        name.flatMap { parse(String(cString: $0)) }
+    }
+
+    private static func parse(_ text: String) -> (number: Int, path: String)? {
         guard text.hasPrefix("/@"), let slash = text.dropFirst().firstIndex(of: "/"),
             let number = Int(text[text.index(text.startIndex, offsetBy: 2)..<slash])
         else { return nil }

@@ -213,7 +213,13 @@ extension MapFile {
                 findings.pages = Int(pages)
                 return findings
             }
-        } catch { throw fault(error, queue.path) }
+        } catch { throw fault(error, path(of: queue)) }
+    }
+
+    /// The path the database was opened under.
+    private static func path(of queue: DatabaseQueue) -> String {
+        let name = try? queue.inDatabase { try Row.fetchOne($0, sql: "PRAGMA database_list")?["file"] as String? }
+        return MapBridge.original(name ?? queue.path)
     }
 
     /// Makes a copy that is gone from the other: `whole` is copied to `missing`, which appears complete or not at all. Nobody may

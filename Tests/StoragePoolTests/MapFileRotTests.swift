@@ -6,7 +6,7 @@ import Testing
 
 @Suite("a map file and bit rot") struct MapFileRotTests {
     /// Every so many bytes; 1 takes minutes, and is for by hand.
-    private let stride = ProcessInfo.processInfo.environment["MAP_ROT_STRIDE"].flatMap(Int.init) ?? 131
+    private let stride = ProcessInfo.processInfo.environment["MAP_ROT_STRIDE"].flatMap(Int.init) ?? 257
     private let disk: SimulatedDisk
     private let rows: Rows
     private let size: Int

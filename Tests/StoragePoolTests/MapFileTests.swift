@@ -48,7 +48,7 @@ import Testing
             let errors = Reports()
             let threads = [first, second].map { queue in
                 Thread {
-                    for _ in 0..<100 {
+                    for _ in 0..<30 {
                         do {
                             try queue.write { db in
                                 let last = try Int.fetchOne(db, sql: "SELECT count(*) FROM t")!
@@ -62,7 +62,7 @@ import Testing
             for thread in threads { thread.start() }
             errors.wait(2)
             #expect(errors.all == [])
-            #expect(try second.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM t") } == 200)
+            #expect(try second.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM t") } == 60)
             #expect(MapFile.health(of: first).healed == 0 && MapFile.health(of: second).healed == 0)
             #expect(try MapFile.verify(second, repair: false).isClean)
         }
@@ -110,7 +110,7 @@ import Testing
             disk.powerCut(.all)
             if let problem = story.problem(on: disk) { Issue.record("call \(call), errno \(code), cut: \(problem)") }
             if last, !failed { break }
-            call += 3
+            call += 7
         }
         #expect(call > 100)
     }
