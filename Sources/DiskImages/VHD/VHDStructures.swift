@@ -104,7 +104,7 @@ struct VHDFooter: Hashable {
     /// Virtual PC and old qemu go by the geometry; Hyper-V, disk2vhd, Xen and new qemu by the current size. Where the geometry is
     /// the largest there is, it says nothing.
     var goesByGeometry: Bool {
-        let exact = ["win ", "d2v ", "CTXS", "qem2"].contains(creator) || bytes[28..<31].elementsEqual("tap".utf8)
+        let exact = ["win ", "CTXS", "qem2"].contains(creator) || ["d2v", "tap"].contains(creator.prefix(3))
         return !exact && geometrySectors != 65_535 * 16 * 255
     }
 
@@ -245,9 +245,11 @@ struct VHDParent {
 }
 
 extension VHD {
-    /// Four characters as they are, those that cannot be printed as dots.
+    /// Four characters, without NULs at their end; those that cannot be printed are dots.
     static func code(_ bytes: some Collection<UInt8>) -> String {
-        String(decoding: bytes.map { (0x20..<0x7F).contains($0) ? $0 : 0x2E }, as: UTF8.self)
+        var bytes = Array(bytes)
+        while bytes.last == 0 { bytes.removeLast() }
+        return String(decoding: bytes.map { (0x20..<0x7F).contains($0) ? $0 : 0x2E }, as: UTF8.self)
     }
 
     /// UTF-16LE up to the first NUL.
