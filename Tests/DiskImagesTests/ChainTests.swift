@@ -3,6 +3,18 @@ import DiskImages
 import Files
 import Testing
 
+/// A file that is no image read here, or no image any more.
+struct ForeignFile: Hashable, Sendable {
+    var name: String
+    var mark: [UInt8] = []
+
+    static let all: [ForeignFile] = [
+        ForeignFile(name: "a.vhdx"), ForeignFile(name: "a.avhd"), ForeignFile(name: "a.vhdx.unfinished"),
+        ForeignFile(name: "a.raw", mark: [0x51, 0x46, 0x49, 0xFB]),
+        ForeignFile(name: "a.vmdk", mark: Array("KDMV".utf8)),
+    ]
+}
+
 @Suite("images and chains are disks") struct ChainTests {
     @Test("every kind of image keeps the contract of a block device", arguments: ChainShape.all, [UInt64(1), 2])
     func contract(shape: ChainShape, seed: UInt64) throws {
@@ -103,15 +115,9 @@ import Testing
         #expect(["IMAGE-LOOP", "IMAGE-LINKAGE"].contains(loop?.id))
     }
 
-    @Test(
-        "what is no image is refused by what it is",
-        arguments: [
-            ("a.vhdx", [UInt8](repeating: 0, count: 4096)), ("a.avhd", [UInt8](repeating: 0, count: 4096)),
-            ("a.raw", Array("QFI".utf8) + [0xFB] + [UInt8](repeating: 0, count: 508)),
-            ("a.vmdk", Array("KDMV".utf8) + [UInt8](repeating: 0, count: 508)),
-            ("a.vhdx.unfinished", [UInt8](repeating: 0, count: 4096)),
-        ])
-    func foreign(name: String, bytes: [UInt8]) throws {
+    @Test("what is no image is refused by what it is", arguments: ForeignFile.all)
+    func foreign(file: ForeignFile) throws {
+        let (name, bytes) = (file.name, file.mark + [UInt8](repeating: 0, count: 4096 - file.mark.count))
         let scratch = try Scratch()
         let path = try scratch.raw(name, size: Int64(bytes.count), content: bytes)
         let fault = #expect(throws: StorageFault.self) { try DiskImage.open(path, by: scratch.access()) }
