@@ -38,8 +38,16 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "CHost", exclude: ["README.md"]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .target(
+            name: "CMapFile", dependencies: ["CHost"], exclude: ["README.md"],
+            linkerSettings: [.linkedLibrary("sqlite3")]),
         .target(name: "Files", dependencies: ["CHost"], exclude: ["README.md"], swiftSettings: hot),
         .target(name: "DiskImages", dependencies: ["Files", "Units"], exclude: ["README.md"], swiftSettings: hot),
+        .target(
+            name: "StoragePool",
+            dependencies: [
+                "DiskImages", "Files", "Units", "CZstd", "CMapFile", .product(name: "GRDB", package: "GRDB.swift"),
+            ], swiftSettings: hot),
         .executableTarget(
             name: "dpmsim",
             dependencies: [
@@ -64,6 +72,11 @@ let package = Package(
             name: "ReportsTests", dependencies: ["Reports", "Catalog", "Protection", "Units"], swiftSettings: strict),
         .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
         .testTarget(name: "DiskImagesTests", dependencies: ["DiskImages", "Files"], swiftSettings: strict),
+        .testTarget(
+            name: "StoragePoolTests",
+            dependencies: [
+                "StoragePool", "DiskImages", "Files", "Units", .product(name: "GRDB", package: "GRDB.swift"),
+            ], swiftSettings: strict),
         // Runs the built program in processes of its own.
         .testTarget(name: "CommandTests", dependencies: ["dpmsim"], swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),
