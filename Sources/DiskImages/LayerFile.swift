@@ -11,15 +11,20 @@ extension StoreFile {
         } catch {
             // Other faults are of the medium; this one says that holes are unknown here.
             guard error.id == "FILE-SYSTEM" else { throw error }
-            let zeros = [UInt8](repeating: 0, count: Int(min(1 << 20, range.upperBound - range.lowerBound)))
-            var offset = range.lowerBound
-            while offset < range.upperBound {
-                let count = Int(min(Int64(zeros.count), range.upperBound - offset))
-                try zeros.withBytes { (bytes) throws(StorageFault) in
-                    try write(UnsafeRawBufferPointer(rebasing: bytes[..<count]), at: offset)
-                }
-                offset += Int64(count)
+            try writeZeros(range)
+        }
+    }
+
+    func writeZeros(_ range: Range<Int64>) throws(StorageFault) {
+        guard !range.isEmpty else { return }
+        let zeros = [UInt8](repeating: 0, count: Int(min(1 << 20, range.upperBound - range.lowerBound)))
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let count = Int(min(Int64(zeros.count), range.upperBound - offset))
+            try zeros.withBytes { (bytes) throws(StorageFault) in
+                try write(UnsafeRawBufferPointer(rebasing: bytes[..<count]), at: offset)
             }
+            offset += Int64(count)
         }
     }
 
