@@ -304,13 +304,13 @@ private struct VHDXTableSummary {
             (first, last) = (first ?? block, block)
             let content = geometry.range(ofBlock: block)
             take(entry.offset, geometry.blockSize, content.upperBound - content.lowerBound, "block \(block)")
-        } else if entry.state == .fullyPresent {
-            bitmaps += 1
-            let name = "the bitmap of chunk \(index / (geometry.chunkRatio + 1))"
-            take(entry.offset, VHDXFormat.mebibyte, VHDXFormat.mebibyte, name)
-        } else if entry.state != .notPresent {
-            report("the bitmap of chunk \(index / (geometry.chunkRatio + 1)) has state \(entry.raw & 7)")
+            return
         }
+        guard entry.state != .notPresent else { return }
+        let name = "the bitmap of chunk \(index / (geometry.chunkRatio + 1))"
+        guard entry.state == .fullyPresent else { return report("\(name) has state \(entry.raw & 7)") }
+        bitmaps += 1
+        take(entry.offset, VHDXFormat.mebibyte, VHDXFormat.mebibyte, name)
     }
 
     private mutating func take(_ offset: Int64, _ count: Int64, _ needed: Int64, _ name: String) {
