@@ -101,17 +101,17 @@ public final class DiskImage: BlockDevice {
     // MARK: reading
 
     /// A part of the disk whose bytes are in one layer's file.
-    struct Piece: Hashable {
-        var range: Range<Int64>
+    public struct Piece: Hashable, Sendable {
+        public var range: Range<Int64>
         /// Of the layer; 0 is the leaf.
-        var layer: Int
+        public var layer: Int
         /// In its file, bytes.
-        var place: Int64
+        public var place: Int64
     }
 
     /// Where the data of `range` is, ascending; what no piece covers is zeros. Parts that lie together in a file are one piece.
     /// Asks each layer once for each part that no younger one has.
-    func pieces(in range: Range<Int64>) throws(StorageFault) -> [Piece] {
+    public func pieces(in range: Range<Int64>) throws(StorageFault) -> [Piece] {
         var found: [Piece] = []
         var open = [range]
         for (index, layer) in layers.enumerated() where !open.isEmpty {
