@@ -8,7 +8,8 @@ import Units
 /// `dpmsim image`: disk images as files, with nothing of a simulation about them.
 struct ImageCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "image", abstract: "Read, make, compare and mend disk images: raw, VHD, VHDX and their checkpoints.",
+        commandName: "image",
+        abstract: "Read, make, compare and mend disk images: raw, VHD, VHDX and their checkpoints.",
         discussion: """
             Files that are only read are never changed. A new file has its name when it is whole, not before.
             Exit status: 0 done, 1 the disks differ, 2 bad input, 3 a fault, 64 wrong usage.
@@ -22,7 +23,8 @@ struct ImageCommand: ParsableCommand {
 /// What every command on images can be told.
 struct ImageOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("Folder to look for parents in, besides where children say; may be repeated.", valueName: "folder"),
+        help: ArgumentHelp(
+            "Folder to look for parents in, besides where children say; may be repeated.", valueName: "folder"),
         completion: .directory) var parents: [String] = []
     @Flag(help: "Read a VHD though its checksums are wrong.") var trustChecksums = false
     @Flag(help: "Print the answer as JSON.") var json = false
@@ -70,7 +72,17 @@ struct StorageFaultFact: Encodable {
     }
 }
 
-extension ImageFormat: ExpressibleByArgument {}
+/// A format as the command line names it.
+enum FormatName: String, CaseIterable, ExpressibleByArgument {
+    case raw, vhd, vhdx
+    var format: ImageFormat {
+        switch self {
+        case .raw: .raw
+        case .vhd: .vhd
+        case .vhdx: .vhdx
+        }
+    }
+}
 
 /// A number of bytes as the command line gives it: with a unit, or plain.
 struct ByteCount: ExpressibleByArgument {
@@ -85,7 +97,7 @@ struct ByteCount: ExpressibleByArgument {
 /// What a new image is to be, as options.
 struct NewImageOptions: ParsableArguments {
     @Option(help: ArgumentHelp("raw, vhd or vhdx; by the new file's name if left out.", valueName: "format"))
-    var format: ImageFormat?
+    var format: FormatName?
     @Flag(help: "Give the file all its space at once.") var fixed = false
     @Option(help: ArgumentHelp("Of a block, such as 2MiB; the format's usual one if left out.", valueName: "bytes"))
     var blockSize: ByteCount?
@@ -102,7 +114,7 @@ struct NewImageOptions: ParsableArguments {
         let named: [String: ImageFormat] = [
             "vhd": .vhd, "avhd": .vhd, "vhdx": .vhdx, "avhdx": .vhdx, "raw": .raw, "img": .raw, "bin": .raw,
         ]
-        guard let format = format ?? named[suffix] else {
+        guard let format = format?.format ?? named[suffix] else {
             throw StorageFault(
                 .badInput, "IMAGE-FORMAT", path, "its name does not say which format it is to have",
                 action: "Use --format raw, vhd or vhdx")

@@ -29,7 +29,9 @@ private struct LayerFact: Encodable {
 
     func print(on out: Terminal) {
         out.line(out.styled(path, .bold))
-        out.line("  \(format) \(kind), \(Bytes(size)) in sectors of \(sectorSize)" + (blockSize.map { ", blocks of \(Bytes($0))" } ?? ""))
+        out.line(
+            "  \(format) \(kind), \(Bytes(size)) in sectors of \(sectorSize)"
+                + (blockSize.map { ", blocks of \(Bytes($0))" } ?? ""))
         out.line("  file \(Bytes(fileSize).rounded), of which \(Bytes(fileAllocated).rounded) take space")
         if let identifier { out.line("  identifier \(identifier)") }
         if let parentIdentifiers { out.line("  parent     \(parentIdentifiers.joined(separator: " or "))") }
@@ -44,7 +46,7 @@ struct ImageInfo: ParsableCommand {
 
     @Argument(help: "The image.", completion: .file()) var path: String
     @OptionGroup var options: ImageOptions
-    @Option(help: "The format, if the content is not to decide.") var format: ImageFormat?
+    @Option(help: "The format, if the content is not to decide.") var format: FormatName?
 
     private struct Facts: Encodable {
         var size: Int64, sectorSize: Int, allocated: Int64
@@ -54,7 +56,7 @@ struct ImageInfo: ParsableCommand {
     func run() throws {
         try options.ending {
             let access = options.access
-            let image = try DiskImage.open(absolute(path), by: access, format: format)
+            let image = try DiskImage.open(absolute(path), by: access, format: format?.format)
             defer { try? image.close() }
             var facts = Facts(size: image.size, sectorSize: image.sectorSize, allocated: 0, layers: [])
             for layer in image.layers { facts.layers.append(try LayerFact(layer, on: access.files)) }
@@ -74,11 +76,12 @@ struct ImageInfo: ParsableCommand {
 /// `dpmsim image map`: where each part of a disk is.
 struct ImageMap: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "map", abstract: "List where each part of a disk is: in which file, at which byte; the rest is zeros.")
+        commandName: "map",
+        abstract: "List where each part of a disk is: in which file, at which byte; the rest is zeros.")
 
     @Argument(help: "The image.", completion: .file()) var path: String
     @OptionGroup var options: ImageOptions
-    @Option(help: "The format, if the content is not to decide.") var format: ImageFormat?
+    @Option(help: "The format, if the content is not to decide.") var format: FormatName?
 
     private struct PieceFact: Encodable {
         var start: Int64, length: Int64, layer: Int, file: String, place: Int64
@@ -86,13 +89,14 @@ struct ImageMap: ParsableCommand {
 
     func run() throws {
         try options.ending {
-            let image = try DiskImage.open(absolute(path), by: options.access, format: format)
+            let image = try DiskImage.open(absolute(path), by: options.access, format: format?.format)
             defer { try? image.close() }
             var facts: [PieceFact] = []
             try image.forEachGiB { part throws(StorageFault) in
                 for piece in try image.pieces(in: part) {
                     let length = piece.range.upperBound - piece.range.lowerBound
-                    if let last = facts.last, last.layer == piece.layer, last.start + last.length == piece.range.lowerBound,
+                    if let last = facts.last, last.layer == piece.layer,
+                        last.start + last.length == piece.range.lowerBound,
                         last.place + last.length == piece.place
                     {
                         facts[facts.count - 1].length += length
@@ -111,8 +115,11 @@ struct ImageMap: ParsableCommand {
             out.line(out.styled("         start         length  file          at", .bold))
             for fact in facts {
                 out.line(
-                    [padded("\(fact.start)", 14), padded("\(fact.length)", 14), padded("\(fact.layer)", 5), padded("\(fact.place)", 11)]
-                        .joined(separator: " "))
+                    [
+                        padded("\(fact.start)", 14), padded("\(fact.length)", 14), padded("\(fact.layer)", 5),
+                        padded("\(fact.place)", 11),
+                    ]
+                    .joined(separator: " "))
             }
             out.line("The rest of \(image.size) bytes is zeros.")
         }
@@ -140,11 +147,12 @@ struct ImageCompare: ParsableCommand {
     @Argument(help: "Another image.", completion: .file()) var right: String
     @OptionGroup var options: ImageOptions
     @Option(help: "Differences named at most.") var limit = 16
-    @Option(help: "The first one's format, if its content is not to decide.") var leftFormat: ImageFormat?
-    @Option(help: "The second one's format, if its content is not to decide.") var rightFormat: ImageFormat?
+    @Option(help: "The first one's format, if its content is not to decide.") var leftFormat: FormatName?
+    @Option(help: "The second one's format, if its content is not to decide.") var rightFormat: FormatName?
 
     private struct Facts: Encodable {
-        var equal: Bool, sizesEqual: Bool, leftSize: Int64, rightSize: Int64, differingBytes: Int64, comparedBytes: Int64
+        var equal: Bool, sizesEqual: Bool, leftSize: Int64, rightSize: Int64, differingBytes: Int64,
+            comparedBytes: Int64
         var firstDifferences: [[String: Int64]]
     }
 
@@ -154,9 +162,9 @@ struct ImageCompare: ParsableCommand {
 
     func run() throws {
         try options.ending {
-            let one = try DiskImage.open(absolute(left), by: options.access, format: leftFormat)
+            let one = try DiskImage.open(absolute(left), by: options.access, format: leftFormat?.format)
             defer { try? one.close() }
-            let two = try DiskImage.open(absolute(right), by: options.access, format: rightFormat)
+            let two = try DiskImage.open(absolute(right), by: options.access, format: rightFormat?.format)
             defer { try? two.close() }
             var comparison = ImageComparison(one, two)
             comparison.limit = limit

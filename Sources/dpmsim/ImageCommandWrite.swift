@@ -59,7 +59,7 @@ struct ImageConvert: ParsableCommand {
     @Argument(help: "The new file.", completion: .file()) var target: String
     @OptionGroup var new: NewImageOptions
     @OptionGroup var options: ImageOptions
-    @Option(help: "The source's format, if its content is not to decide.") var sourceFormat: ImageFormat?
+    @Option(help: "The source's format, if its content is not to decide.") var sourceFormat: FormatName?
     @Option(help: "A larger size for the new disk.") var size: ByteCount?
     @Flag(help: "Replace a file of that name, once the new one is whole.") var replace = false
     @Flag(help: "Compare the new file with the source afterwards.") var verify = false
@@ -67,7 +67,7 @@ struct ImageConvert: ParsableCommand {
     func run() throws {
         try options.ending {
             let access = options.access
-            let image = try DiskImage.open(absolute(source), by: access, format: sourceFormat)
+            let image = try DiskImage.open(absolute(source), by: access, format: sourceFormat?.format)
             defer { try? image.close() }
             var wanted = try new.image(at: target, size: size?.count ?? image.size, sectorSize: image.sectorSize)
             // A VHD knows no other sectors.
@@ -148,14 +148,14 @@ struct ImageResize: ParsableCommand {
 
     @Argument(help: "The image.", completion: .file()) var path: String
     @Argument(help: "The new size, such as 80GiB.") var size: ByteCount
-    @Option(help: "The format, if the content is not to decide.") var format: ImageFormat?
+    @Option(help: "The format, if the content is not to decide.") var format: FormatName?
     @Flag(help: "Make it smaller though something is cut off.") var allowLoss = false
     @OptionGroup var options: ImageOptions
 
     func run() throws {
         try options.ending {
             let (target, access) = (absolute(path), options.access)
-            let image = try DiskImage.open(target, by: access, access: .readWrite, format: format)
+            let image = try DiskImage.open(target, by: access, access: .readWrite, format: format?.format)
             do {
                 try image.resize(to: size.count, losing: allowLoss)
             } catch {
@@ -163,7 +163,7 @@ struct ImageResize: ParsableCommand {
                 throw error
             }
             try image.close()
-            try WrittenFact(target, access, format: format).tell("\(path): \(Bytes(size.count)).", json: options.json)
+            try WrittenFact(target, access, format: format?.format).tell("\(path): \(Bytes(size.count)).", json: options.json)
         }
     }
 }
