@@ -23,7 +23,8 @@ struct VHDXLayerTests {
     }
 
     static let shapes = [
-        Shape(size: 5 << 20, seed: 1), Shape(size: 7 << 20 | 512, seed: 2), Shape(size: 9 << 20, block: 2 << 20, seed: 3),
+        Shape(size: 5 << 20, seed: 1), Shape(size: 7 << 20 | 512, seed: 2),
+        Shape(size: 9 << 20, block: 2 << 20, seed: 3),
         Shape(size: 6 << 20, sector: 4096, seed: 4), Shape(size: 4 << 20, kind: .fixed, seed: 5),
         Shape(size: 5 << 20 | 1024, kind: .differencing(vhdxParent), seed: 6),
         Shape(size: 9 << 20, block: 2 << 20, kind: .differencing(vhdxParent), seed: 7),
@@ -114,7 +115,9 @@ struct VHDXLayerTests {
         let left = VHDXMemoryFile(cut, records: true)
         let reader = try VHDXLayer(file: left, writable: false, guids: guids)
         #expect(reader.replayedLogEntries == 1)
-        #expect(try reader.content(1 << 20..<1 << 20 | 8192) == [UInt8](repeating: 7, count: 4096) + [UInt8](repeating: 0, count: 4096))
+        #expect(
+            try reader.content(1 << 20..<1 << 20 | 8192) == [UInt8](repeating: 7, count: 4096)
+                + [UInt8](repeating: 0, count: 4096))
         try reader.close()
         #expect(left.changes.isEmpty)
         let second = try VHDXLayer(file: left, writable: true, guids: guids)

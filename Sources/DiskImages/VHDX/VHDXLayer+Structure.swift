@@ -59,7 +59,8 @@ extension VHDXLayer {
 
     private func metadataTable(_ region: Range<Int64>) throws(StorageFault) -> VHDXMetadataTable {
         let bytes = try source.bytes(VHDXFormat.metadataTableSize, at: region.lowerBound)
-        return try VHDXContents.checked("VHDX-METADATA", file) { () throws(VHDXProblem) in try VHDXMetadataTable(bytes) }
+        return try VHDXContents.checked("VHDX-METADATA", file) { () throws(VHDXProblem) in try VHDXMetadataTable(bytes)
+        }
     }
 
     /// Where in the region an item of `count` bytes fits when item `index` is gone: its old place, or the first gap.

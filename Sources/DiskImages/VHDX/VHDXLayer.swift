@@ -127,7 +127,8 @@ struct VHDXShared: Sendable {
         return try place(entry, content.upperBound - content.lowerBound, "block \(block)", path)
     }
 
-    private func place(_ entry: VHDXEntry, _ count: Int64, _ what: String, _ path: String) throws(StorageFault) -> Int64 {
+    private func place(_ entry: VHDXEntry, _ count: Int64, _ what: String, _ path: String) throws(StorageFault) -> Int64
+    {
         let offset = entry.offset
         guard offset >= VHDXFormat.mebibyte, offset <= fileSize, count <= fileSize - offset,
             !regions.contains(where: { $0.overlaps(offset..<offset + count) })

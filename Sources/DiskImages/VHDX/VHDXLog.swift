@@ -56,7 +56,8 @@ struct VHDXLogReader {
         guard header.vhdxSignature(at: 0) == "loge" else { return nil }
         let unit = Int64(VHDXFormat.logSector)
         let entry = VHDXLogEntry(
-            place: place, length: Int64(header.little(UInt32.self, at: 8)), tail: Int64(header.little(UInt32.self, at: 12)),
+            place: place, length: Int64(header.little(UInt32.self, at: 8)),
+            tail: Int64(header.little(UInt32.self, at: 12)),
             sequence: header.little(at: 16), descriptors: Int(header.little(UInt32.self, at: 24)),
             flushedFileOffset: header.little(at: 48), lastFileOffset: header.little(at: 56))
         guard entry.length > 0, entry.length % unit == 0, entry.length <= length, entry.sequence > 0,
