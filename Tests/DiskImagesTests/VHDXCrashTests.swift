@@ -87,12 +87,14 @@ struct VHDXCrashTests {
         let size: Int64 = 3 << 20 | 4096
         let image = try vhdxImage(size: size, sector: shape.sector, block: shape.block, kind: shape.kind)
         let file = VHDXMemoryFile(image, records: true)
-        let layer = try VHDXLayer(file: file, writable: true, guids: SequentialGUIDs(seed: shape.seed))
+        let layer = try VHDXLayer(file: file, writable: true, guids: SequentialGUIDs(seed: 100 + shape.seed))
+        let original = layer.dataWriteGUID
         var random = VHDXRandom(seed: shape.seed)
         var differencing = false
         if case .differencing = shape.kind { differencing = true }
         let sectors = Int(size) / shape.sector
-        var now = [UInt8?](repeating: differencing ? nil : 0, count: sectors)
+        let untouched: UInt8? = differencing ? nil : 0
+        var now = [UInt8?](repeating: untouched, count: sectors)
         var promise = Promise(flushed: now)
         /// What holds from so many changes on: of a step that begins, behind that many; of a flush that ended, with them.
         var promises: [(changes: Int, ended: Bool, Promise)] = []
@@ -136,6 +138,8 @@ struct VHDXCrashTests {
             let promise = promises.last { $0.changes < changes || ($0.changes == changes && $0.ended) } ?? promises[0]
             let wrong = promise.2.allows(values)
             #expect(wrong == nil, "\(place): sector \(wrong ?? -1)")
+            // Children that name the data as it was must not take it for that.
+            if values.contains(where: { $0 != untouched }) { #expect(reader.dataWriteGUID != original, "\(place)") }
             guard checked % 11 == 0 else { return }
             let again = try VHDXLayer(file: left, writable: true, guids: SequentialGUIDs(seed: 77))
             #expect(try again.sectorValues() == values, "\(place): opened for writing")

@@ -193,8 +193,9 @@ extension VHDXLogEntry {
         entry.putLittle(sequence, at: 16)
         entry.putLittle(UInt32(sectors.count), at: 24)
         entry.put(guid.bytes, at: 32)
-        entry.putLittle(fileSize, at: 48)
-        entry.putLittle(fileSize, at: 56)
+        // Both are whole MiB (MS-VHDX 2.3.1.1): what is flushed for sure, and what all of the file fits in.
+        entry.putLittle(fileSize / VHDXFormat.mebibyte * VHDXFormat.mebibyte, at: 48)
+        entry.putLittle(VHDXFormat.roundedUp(fileSize), at: 56)
         for (index, (offset, bytes)) in sectors.enumerated() {
             let at = 64 + 32 * index
             entry.put("desc".utf8, at: at)
