@@ -204,4 +204,49 @@ struct VHDXLayerTests {
             if !failed { return }
         }
     }
+
+    @Test("a file that ends with its disk, inside the last block, keeps that block's space")
+    func shortFile() throws {
+        var image = try vhdxImage(size: 3 << 20 | 4096, block: 2 << 20, kind: .fixed)
+        image.truncate(to: image.size - (1 << 20) + 4096)
+        let file = VHDXMemoryFile(image)
+        let layer = try VHDXLayer(file: file, writable: true, guids: SequentialGUIDs(seed: 1))
+        try layer.write([UInt8](repeating: 1, count: 4096), at: 3 << 20)
+        try layer.resize(to: 8 << 20)
+        #expect(try layer.content(3 << 20..<5 << 20)[..<4097] == [UInt8](repeating: 1, count: 4096) + [0])
+        try layer.close()
+        #expect(VHDX.dump(file).flatMap(\.problems) == [])
+    }
+
+    @Test("readers on other threads see what is there while blocks come and go beside them")
+    func threads() throws {
+        let file = VHDXMemoryFile(try vhdxImage(size: 64 << 20, kind: .differencing(vhdxParent)))
+        let layer = try VHDXLayer(file: file, writable: true, guids: SequentialGUIDs(seed: 1))
+        for block in 0..<Int64(8) {
+            try layer.write([UInt8](repeating: 1 + UInt8(block), count: 65_536), at: block << 20)
+        }
+        try Workers.run(3) { (worker, _) throws(StorageFault) in
+            var random = VHDXRandom(seed: UInt64(worker))
+            for step in 0..<120 {
+                if worker == 0 {
+                    let block = 8 + Int64(random.next() % 50)
+                    let at = block << 20 | Int64(random.next() % 2000) * 512
+                    if step % 3 == 2 {
+                        try layer.discard(block << 20..<(block + 1) << 20)
+                    } else {
+                        try layer.write([UInt8](repeating: 99, count: 4096), at: at)
+                    }
+                    if step % 5 == 4 { try layer.flush() }
+                } else {
+                    let block = Int64(random.next() % 8)
+                    let bytes = try layer.content(block << 20..<block << 20 | 65_536)
+                    if bytes != [UInt8](repeating: 1 + UInt8(block), count: 65_536) {
+                        throw StorageFault(.damaged, "TEST", "block \(block)", "it reads wrong", action: "Look")
+                    }
+                }
+            }
+        }
+        try layer.close()
+        #expect(VHDX.dump(file).flatMap(\.problems) == [])
+    }
 }

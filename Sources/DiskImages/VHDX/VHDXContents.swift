@@ -95,7 +95,8 @@ struct VHDXContents {
         }
         guard head.flushedFileOffset <= UInt64(size) else {
             let problem = VHDXProblem(
-                "the file has \(size) bytes, but had \(head.flushedFileOffset) when its log was written; it was cut off")
+                "the file has \(size) bytes, but had \(head.flushedFileOffset) when its log was written; it was cut off"
+            )
             throw fault("VHDX-SHORT", file, problem)
         }
         return try VHDXOverlay(&reader, active, fileSize: size)

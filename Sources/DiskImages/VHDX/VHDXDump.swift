@@ -249,7 +249,9 @@ private struct VHDXDump {
         var problems: [String] = []
         let needed = geometry.entries * 8
         let held = min(needed, region.upperBound - region.lowerBound, max(0, fileSize - region.lowerBound)) / 8
-        if held * 8 < needed { problems.append("it has \(held) of the \(geometry.entries) entries that its disk needs") }
+        if held * 8 < needed {
+            problems.append("it has \(held) of the \(geometry.entries) entries that its disk needs")
+        }
         let step = VHDXFormat.mebibyte / 8
         var index: Int64 = 0
         while index < held, problems.count < 8 {

@@ -59,7 +59,8 @@ extension VHDXLayer {
 
     private func metadataTable(_ region: Range<Int64>) throws(StorageFault) -> VHDXMetadataTable {
         let bytes = try source.bytes(VHDXFormat.metadataTableSize, at: region.lowerBound)
-        return try VHDXContents.checked("VHDX-METADATA", file) { () throws(VHDXProblem) in try VHDXMetadataTable(bytes) }
+        return try VHDXContents.checked("VHDX-METADATA", file) { () throws(VHDXProblem) in try VHDXMetadataTable(bytes)
+        }
     }
 
     /// Where in the region an item of `count` bytes fits when item `index` is gone: its old place, or the first gap.
@@ -149,21 +150,29 @@ extension VHDXLayer {
         var patch = VHDXPatch(source: source)
         try patchSize(new, &patch)
         try session.commit(patch.sectors, file, guids)
-        for block in new.blocks..<old.blocks {
-            let content = old.range(ofBlock: block)
-            let place = try shared.withLock { (shared) throws(StorageFault) -> Int64? in
-                let entry = try shared.tables.entry(ofBlock: block)
-                guard entry.state == .fullyPresent || entry.state == .partiallyPresent else { return nil }
-                return try shared.place(of: entry, block: block, self.path)
-            }
-            if let place { try VHDXSession.clear(place..<place + (content.upperBound - content.lowerBound), file) }
-        }
+        // The disk is small from here on, whatever becomes of the space.
+        var failure: StorageFault?
+        do throws(StorageFault) { try release(new.blocks..<old.blocks, of: old) } catch { failure = error }
         let bat = shared.withLock { shared in
             shared.tables.geometry = new
             return shared.regions[2]
         }
         try fillTable(bat.lowerBound, from: new, to: old) { _ in VHDXEntry(.notPresent) }
         shared.withLock { $0.tables.forget(bat) }
+        if let failure { throw failure }
+    }
+
+    /// Gives the space of blocks back; one whose place cannot be is passed over.
+    private func release(_ blocks: Range<Int64>, of geometry: VHDXGeometry) throws(StorageFault) {
+        for block in blocks {
+            let content = geometry.range(ofBlock: block)
+            let place = try shared.withLock { (shared) throws(StorageFault) -> Int64? in
+                let entry = try shared.tables.entry(ofBlock: block)
+                guard entry.state == .fullyPresent || entry.state == .partiallyPresent else { return nil }
+                return try? shared.place(of: entry, block: block, self.path)
+            }
+            if let place { try VHDXSession.clear(place..<place + (content.upperBound - content.lowerBound), file) }
+        }
     }
 
     /// Copies the table to a larger region at the end of the file, which counts when a region table names it.

@@ -119,7 +119,8 @@ extension VHDXLayer {
     private func makeRoom(_ session: inout VHDXSession) throws(StorageFault) {
         if let fault = session.fault { throw fault }
         let changed = shared.withLock { $0.tables.dirtySectors }
-        if changed > VHDXSession.entryLimit - VHDXSession.blockChange || session.pending.count >= VHDXSession.freeLimit {
+        if changed > VHDXSession.entryLimit - VHDXSession.blockChange || session.pending.count >= VHDXSession.freeLimit
+        {
             try commit(&session)
         }
     }

@@ -36,18 +36,19 @@ public final class VHDXLayer: ImageLayer {
             try contents.replay(&session, guids)
         }
         let size = try contents.fileSize()
-        session.end = Self.roundedUp(size)
+        session.end = VHDXFormat.roundedUp(size)
         (path, self.file, self.writable, self.guids) = (file.path, file, writable, guids)
         source = contents.source
         let metadata = contents.metadata
         (sectorSize, blockSize) = (Int(metadata.geometry.sectorSize), metadata.geometry.blockSize)
         (diskID, isFixed, physicalSector) = (metadata.diskID, metadata.fixed, metadata.physicalSector)
-        shared = Mutex(
-            VHDXShared(
-                tables: VHDXTables(
-                    source: contents.source, geometry: metadata.geometry, batOffset: contents.bat.lowerBound),
-                dataWriteGUID: session.header.dataWriteGUID, parent: contents.parent, fileSize: size,
-                regions: [contents.log, contents.metadataRegion, contents.bat]))
+        var shared = VHDXShared(
+            tables: VHDXTables(
+                source: contents.source, geometry: metadata.geometry, batOffset: contents.bat.lowerBound),
+            dataWriteGUID: session.header.dataWriteGUID, parent: contents.parent, fileSize: size,
+            regions: [contents.log, contents.metadataRegion, contents.bat])
+        if writable { session.end = max(session.end, try shared.endOfLastBlock(path)) }
+        self.shared = Mutex(shared)
         self.session = Mutex(session)
     }
 
@@ -61,10 +62,6 @@ public final class VHDXLayer: ImageLayer {
     public var logicalSectorSize: Int { sectorSize }
     /// Bytes.
     public var physicalSectorSize: Int { Int(physicalSector) }
-
-    static func roundedUp(_ size: Int64) -> Int64 {
-        (size + VHDXFormat.mebibyte - 1) / VHDXFormat.mebibyte * VHDXFormat.mebibyte
-    }
 
     // MARK: reading
 
@@ -127,7 +124,8 @@ struct VHDXShared: Sendable {
         return try place(entry, content.upperBound - content.lowerBound, "block \(block)", path)
     }
 
-    private func place(_ entry: VHDXEntry, _ count: Int64, _ what: String, _ path: String) throws(StorageFault) -> Int64 {
+    private func place(_ entry: VHDXEntry, _ count: Int64, _ what: String, _ path: String) throws(StorageFault) -> Int64
+    {
         let offset = entry.offset
         guard offset >= VHDXFormat.mebibyte, offset <= fileSize, count <= fileSize - offset,
             !regions.contains(where: { $0.overlaps(offset..<offset + count) })
@@ -138,6 +136,16 @@ struct VHDXShared: Sendable {
                 action: "Restore the file from a copy")
         }
         return offset
+    }
+
+    /// Where the disk's last block would end if the file had all of it: what lies behind the disk's end may not be there.
+    mutating func endOfLastBlock(_ path: String) throws(StorageFault) -> Int64 {
+        let block = tables.geometry.blocks - 1
+        let entry = try tables.entry(ofBlock: block)
+        guard entry.state == .fullyPresent || entry.state == .partiallyPresent,
+            let offset = try? place(of: entry, block: block, path)
+        else { return 0 }
+        return VHDXFormat.roundedUp(offset + tables.geometry.blockSize)
     }
 
     /// Where the bits of a partially present block's chunk are in the file, checked.

@@ -56,7 +56,8 @@ struct VHDXLogReader {
         guard header.vhdxSignature(at: 0) == "loge" else { return nil }
         let unit = Int64(VHDXFormat.logSector)
         let entry = VHDXLogEntry(
-            place: place, length: Int64(header.little(UInt32.self, at: 8)), tail: Int64(header.little(UInt32.self, at: 12)),
+            place: place, length: Int64(header.little(UInt32.self, at: 8)),
+            tail: Int64(header.little(UInt32.self, at: 12)),
             sequence: header.little(at: 16), descriptors: Int(header.little(UInt32.self, at: 24)),
             flushedFileOffset: header.little(at: 48), lastFileOffset: header.little(at: 56))
         guard entry.length > 0, entry.length % unit == 0, entry.length <= length, entry.sequence > 0,
@@ -192,8 +193,9 @@ extension VHDXLogEntry {
         entry.putLittle(sequence, at: 16)
         entry.putLittle(UInt32(sectors.count), at: 24)
         entry.put(guid.bytes, at: 32)
-        entry.putLittle(fileSize, at: 48)
-        entry.putLittle(fileSize, at: 56)
+        // Both are whole MiB (MS-VHDX 2.3.1.1): what is flushed for sure, and what all of the file fits in.
+        entry.putLittle(fileSize / VHDXFormat.mebibyte * VHDXFormat.mebibyte, at: 48)
+        entry.putLittle(VHDXFormat.roundedUp(fileSize), at: 56)
         for (index, (offset, bytes)) in sectors.enumerated() {
             let at = 64 + 32 * index
             entry.put("desc".utf8, at: at)

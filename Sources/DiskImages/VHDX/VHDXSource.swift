@@ -83,8 +83,10 @@ struct VHDXOverlay: Sendable {
         var index = firstZero(behind: offset)
         while index < zeros.count, zeros[index].lowerBound < range.upperBound {
             let part = zeros[index].clamped(to: range)
-            UnsafeMutableRawBufferPointer(rebasing: buffer[Int(part.lowerBound - offset)..<Int(part.upperBound - offset)])
-                .initializeMemory(as: UInt8.self, repeating: 0)
+            UnsafeMutableRawBufferPointer(
+                rebasing: buffer[Int(part.lowerBound - offset)..<Int(part.upperBound - offset)]
+            )
+            .initializeMemory(as: UInt8.self, repeating: 0)
             index += 1
         }
         let unit = Int64(VHDXFormat.logSector)

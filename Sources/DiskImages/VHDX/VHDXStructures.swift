@@ -20,6 +20,9 @@ enum VHDXFormat {
     /// Of one metadata item (MS-VHDX 2.6.1.2), bytes.
     static let largestItem = 1 << 20
 
+    /// To whole MiB.
+    static func roundedUp(_ size: Int64) -> Int64 { (size + mebibyte - 1) / mebibyte * mebibyte }
+
     static let batRegion = GUID("2DC27766-F623-4200-9D64-115E9BFD4A08")!
     static let metadataRegion = GUID("8B7CA206-4790-4B9A-B8FE-575F050F886E")!
 }
@@ -263,8 +266,7 @@ struct VHDXGeometry: Equatable, Sendable {
     func bits(ofBlock block: Int64) -> Int64 { block % chunkRatio * (blockSize / sectorSize / 8) }
     /// Of a region that holds the table, whole MiB.
     var tableLength: Int64 {
-        let unit = VHDXFormat.mebibyte
-        return max(unit, (entries * 8 + unit - 1) / unit * unit)
+        max(VHDXFormat.mebibyte, VHDXFormat.roundedUp(entries * 8))
     }
 
     func problem() -> VHDXProblem? {

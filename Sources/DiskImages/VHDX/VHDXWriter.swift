@@ -156,7 +156,8 @@ public final class VHDXWriter: ImageWriter {
         try file.write(metadata.encoded(length: Int(VHDXFormat.mebibyte)), at: Self.metadataPlace)
         let regions = VHDXRegionTable(regions: [
             VHDXRegion(
-                guid: VHDXFormat.batRegion, offset: UInt64(Self.batPlace), length: UInt32(geometry.tableLength), flags: 1),
+                guid: VHDXFormat.batRegion, offset: UInt64(Self.batPlace), length: UInt32(geometry.tableLength),
+                flags: 1),
             VHDXRegion(
                 guid: VHDXFormat.metadataRegion, offset: UInt64(Self.metadataPlace),
                 length: UInt32(VHDXFormat.mebibyte), flags: 1),
