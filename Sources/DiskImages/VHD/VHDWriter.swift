@@ -84,7 +84,7 @@ public final class VHDWriter: ImageWriter {
         (self.blockSize, bitmapSize) = (blockSize, VHD.bitmapSize(blockSize: blockSize))
         try file.truncate(to: 0)
         guard kind != .fixed else {
-            try file.reserve(0..<size + Int64(VHD.footerSize))
+            try file.reserveIfPossible(0..<size + Int64(VHD.footerSize))
             try file.truncate(to: size)
             header = nil
             state = Mutex(State(bitmaps: VHDBitmaps(size: 0), end: size))
