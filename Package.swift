@@ -71,7 +71,13 @@ let package = Package(
         .testTarget(
             name: "ReportsTests", dependencies: ["Reports", "Catalog", "Protection", "Units"], swiftSettings: strict),
         .testTarget(name: "FilesTests", dependencies: ["Files"], swiftSettings: strict),
-        .testTarget(name: "DiskImagesTests", dependencies: ["DiskImages", "Files"], swiftSettings: strict),
+        // What every block device promises, for any test target.
+        .target(
+            name: "BlockDeviceContract", dependencies: ["DiskImages", "Files"], path: "Tests/BlockDeviceContract",
+            swiftSettings: strict),
+        .testTarget(
+            name: "DiskImagesTests", dependencies: ["DiskImages", "Files", "BlockDeviceContract"],
+            swiftSettings: strict),
         .testTarget(
             name: "StoragePoolTests",
             dependencies: [

@@ -35,7 +35,7 @@ public final class MemoryDevice: BlockDevice {
             pieces(offset, buffer.count) { block, inBlock, at, count in
                 let target = UnsafeMutableRawBufferPointer(rebasing: buffer[at..<at + count])
                 if let bytes = blocks[block] {
-                    target.copyBytes(from: bytes[inBlock..<inBlock + count])
+                    bytes.withUnsafeBytes { target.copyMemory(from: .init(rebasing: $0[inBlock..<inBlock + count])) }
                 } else {
                     target.initializeMemory(as: UInt8.self, repeating: 0)
                 }
@@ -47,8 +47,10 @@ public final class MemoryDevice: BlockDevice {
         try checkWrite(Int64(bytes.count), at: offset)
         blocks.withLock { blocks in
             pieces(offset, bytes.count) { block, inBlock, at, count in
-                blocks[block, default: [UInt8](repeating: 0, count: Self.block)]
-                    .replaceSubrange(inBlock..<inBlock + count, with: bytes[at..<at + count])
+                blocks[block, default: [UInt8](repeating: 0, count: Self.block)].withUnsafeMutableBytes {
+                    UnsafeMutableRawBufferPointer(rebasing: $0[inBlock...])
+                        .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[at..<at + count]))
+                }
             }
         }
     }

@@ -1,12 +1,19 @@
 import Foundation
 
-/// Real time since it was made, for progress and for telling how long something took. No result of a run depends on
-/// it, which is why this is the only file that reads it.
+/// Real time since it was made, for progress and for telling how long something took; and the time of day that image files
+/// note. No result of a run depends on it, which is why this is the only file that reads it.
 struct WallClock {
     private let began = WallClock.nanoseconds
 
     /// Seconds since this clock was made.
     var seconds: Double { Double(WallClock.nanoseconds - began) / 1e9 }
+
+    /// Seconds since 2000-01-01 UTC, as image files note when they were made.
+    static var secondsSince2000: UInt32 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return UInt32(clamping: Int64(time.tv_sec) - 946_684_800)
+    }
 
     private static var nanoseconds: Int64 {
         var time = timespec()

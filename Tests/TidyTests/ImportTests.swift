@@ -12,6 +12,8 @@ private let arrows: [String: Set<String>] = [
     "CHost": [], "CMapFile": ["CHost"],
     "Files": ["CHost"],
     "DiskImages": ["Files", "Units"],
+    // In the tests, but no test target itself.
+    "BlockDeviceContract": ["DiskImages", "Files"],
     "GuestFiles": ["DiskImages", "Units", "CTSK"],
     "StoragePool": ["DiskImages", "Files", "Units", "GRDB", "CZstd", "CMapFile"],
     "Tape": ["Files", "Units", "CZstd", "COpenSSL"],
