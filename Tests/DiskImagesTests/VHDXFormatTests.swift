@@ -355,7 +355,7 @@ struct VHDXFormatTests {
             (Self.bat + 32_768, 4096, 8, false),
             (Self.log, 8192, 130, true), (Self.log + 16_384, 8192, 130, true),
         ]
-        for _ in 0..<50 {
+        for _ in 0..<20 {
             var pages = image
             for _ in 0...random.next() % 3 {
                 let part = parts[Int(random.next() % UInt64(parts.count))]
