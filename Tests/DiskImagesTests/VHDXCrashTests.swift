@@ -42,7 +42,8 @@ struct VHDXCrashTests {
         case .write(let at, let bytes):
             bytes.withUnsafeBytes { bytes in
                 // Large writes are torn in pieces of 16 sectors, to be quick.
-                let unit = bytes.count > 65_536 ? 8192 : 512
+                // Headers are torn anywhere: their fields all lie in one sector.
+                let unit = at < 1 << 20 ? 16 : bytes.count > 65_536 ? 8192 : 512
                 for start in stride(from: 0, to: bytes.count, by: unit) where survives() {
                     pages.write(
                         UnsafeRawBufferPointer(rebasing: bytes[start..<min(bytes.count, start + unit)]),
