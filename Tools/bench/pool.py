@@ -32,3 +32,8 @@ def point_numbers(text):
         found = next(value for value in found.values() if isinstance(value, list))
     name = next(name for name in ("point", "number", "epoch", "id") if name in found[0])
     return sorted(item[name] for item in found)
+
+
+def is_metadata(name):
+    """Whether a file of a pool's folder describes data instead of holding it: the map and what SQLite puts beside it."""
+    return name.startswith("map") or name.endswith((".db", "-wal", "-shm", "-journal"))
