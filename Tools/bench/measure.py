@@ -59,18 +59,24 @@ class Sample:
 class Lab:
     """Folders, tools and the ways to run them."""
 
-    def __init__(self, vmimage, disk, warm, keep=False):
+    def __init__(self, vmimage, disk, warm):
         self.vmimage, self.warm_size = vmimage, warm
         name = f"dpmsim-bench-{os.getpid()}"
         self.places = {"tmpfs": os.path.join("/dev/shm", name), "disk": os.path.join(disk, name)}
         self.log = os.path.join(self.places["disk"], "output")
         for folder in self.places.values():
             os.makedirs(folder)
-        if not keep:
-            atexit.register(lambda: remove(*self.places.values()))
+        self.running = {}
+        atexit.register(self.clear)
         # So that atexit runs: what is left in /dev/shm is memory nobody gets back.
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, lambda *_: sys.exit("interrupted"))
+
+    def clear(self):
+        for process in self.running.values():
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        remove(*self.places.values())
 
     def start(self, command, environment=None):
         number = 0
@@ -78,13 +84,17 @@ class Lab:
             number += 1
         log = f"{self.log}{number}"
         with open(log, "w") as output:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment)
+            # A group of its own, so that what a shell started can be ended with it.
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment,
+                                       start_new_session=True)
         process.command, process.log = command, log
+        self.running[process.pid] = process
         return process
 
     def finish(self, process, begin, accept=(0,)):
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begin
+        del self.running[process.pid]
         code = process.returncode = os.waitstatus_to_exitcode(status)
         with open(process.log, errors="replace") as text:
             output = text.read()
@@ -131,6 +141,18 @@ def median(samples):
     return statistics.median(s.wall for s in samples)
 
 
+def least(samples):
+    """What else the machine does can only add."""
+    return min(s.wall for s in samples)
+
+
+def busy(ours, floor):
+    """How many times the floor's CPU time: what a busy machine disturbs least. None if there is nothing to divide."""
+    if not ours or not floor or not (theirs := statistics.median(s.cpu for s in floor)):
+        return None
+    return statistics.median(s.cpu for s in ours) / theirs
+
+
 def seconds(value):
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.0f} ms" if value >= 0.01 else f"{value * 1000:.1f} ms"
 
@@ -141,7 +163,12 @@ def described(samples):
         return "not measured"
     cpu = statistics.median(s.cpu for s in samples)
     memory = max(s.rss for s in samples) / 2**20
-    return f"{seconds(median(samples))} (min {seconds(min(s.wall for s in samples))}, cpu {seconds(cpu)}, {memory:.0f} MiB, n {len(samples)})"
+    return f"{seconds(median(samples))} (min {seconds(least(samples))}, cpu {seconds(cpu)}, {memory:.0f} MiB, n {len(samples)})"
+
+
+def weather():
+    """How busy the machine was: figures taken beside others' work are worth less."""
+    return "load " + " ".join(f"{load:.1f}" for load in os.getloadavg())
 
 
 class Report:
@@ -153,31 +180,34 @@ class Report:
         self.problems = []
 
     def row(self, title, where, ours=(), floor=(), floor_name="", value=None, unit="x", sense=">=", good=None, moonshot=None,
-            peers=None, note=""):
-        """`value` is what the bars are about; None if it could not be measured."""
+            peers=None, note="", best=None):
+        """`value` is what the bars are about, None if it could not be measured; `best` the same of the least times."""
         verdict = "no bar"
-        if value is None:
+        if value is None and (good is not None or moonshot is not None or not ours):
             verdict = "not measured"
         elif good is not None or moonshot is not None:
             met = lambda bar: bar is not None and (value >= bar if sense == ">=" else value <= bar)
             verdict = "moonshot" if met(moonshot) else "good" if met(good) else "missed"
         row = {
             "row": title, "where": where, "ours": list(ours or ()), "floor": list(floor or ()), "floor_name": floor_name,
-            "value": value, "unit": unit, "sense": sense, "good": good, "moonshot": moonshot, "verdict": verdict,
+            "value": value, "best": best, "cpu": busy(ours, floor), "unit": unit, "sense": sense, "good": good, "moonshot": moonshot, "verdict": verdict,
             "peers": {name: samples for name, samples in (peers or {}).items() if samples}, "note": note,
         }
         self.rows.append(row)
-        print(f"  {title} [{where}]: {self.valued(row)}, {verdict}", file=sys.stderr, flush=True)
+        beside = f"; {floor_name} {described(floor)}" if floor else ""
+        print(f"  {title} [{where}]: {self.valued(row)}, {verdict}{beside}", file=sys.stderr, flush=True)
 
     def speed(self, title, where, ours, floor, floor_name, good=None, moonshot=None, **more):
         """How many times the floor's speed."""
         value = median(floor) / median(ours) if ours and floor else None
-        self.row(title, where, ours, floor, floor_name, value, "x speed", ">=", good, moonshot, **more)
+        best = least(floor) / least(ours) if busy(ours, floor) else None
+        self.row(title, where, ours, floor, floor_name, value, "x speed", ">=", good, moonshot, best=best, **more)
 
     def cost(self, title, where, ours, floor, floor_name, good=None, moonshot=None, **more):
         """How many times the floor's time."""
         value = median(ours) / median(floor) if ours and floor else None
-        self.row(title, where, ours, floor, floor_name, value, "x time", "<=", good, moonshot, **more)
+        best = least(ours) / least(floor) if busy(ours, floor) else None
+        self.row(title, where, ours, floor, floor_name, value, "x time", "<=", good, moonshot, best=best, **more)
 
     def problem(self, text):
         self.problems.append(text)
@@ -185,7 +215,8 @@ class Report:
 
     @staticmethod
     def valued(row):
-        return "—" if row["value"] is None else f"{row['value']:.3g} {row['unit']}"
+        best = "" if row["best"] is None else f" (best {row['best']:.3g}, cpu {row['cpu']:.3g} of the floor's)"
+        return "—" if row["value"] is None else f"{row['value']:.3g} {row['unit']}{best}"
 
     @staticmethod
     def bar(row, name):

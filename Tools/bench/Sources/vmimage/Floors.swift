@@ -51,6 +51,7 @@ enum Floors {
             let buffer = pages(pieceSize)
             return { file.read(buffer, all[$0].count, at: all[$0].offset) }
         }
+        file.close()
         return ranges.reduce(0) { $0 + $1.count }
     }
 

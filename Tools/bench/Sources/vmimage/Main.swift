@@ -5,7 +5,7 @@ private let usage = """
            vmimage churn     IMAGE GEOMETRY --day D --percent P [--pattern mixed|clustered|random] [--ranges FILE] [--plan]
            vmimage verify    IMAGE GEOMETRY [--churned D:P[:PATTERN],...]
            vmimage compare   IMAGE IMAGE
-           vmimage read      IMAGE [--threads N]
+           vmimage read      FILE... [--threads N]
            vmimage rangecopy SOURCE TARGET RANGES [--sync]
            vmimage warm      SIZE
 
@@ -158,9 +158,10 @@ private func compare(_ arguments: Arguments, threads: Int) {
         case "verify": verify(arguments, threads: threads)
         case "compare": compare(arguments, threads: threads)
         case "read":
-            arguments.checkWords(1, [])
+            arguments.checkWords(max(1, arguments.words.count), [])
             // One thread unless told: the floor is what a plain reader does.
-            print("{\"read\":\(Floors.read(arguments.words[0], threads: Int(arguments.number("--threads", 1))))}")
+            let count = Int(arguments.number("--threads", 1))
+            print("{\"read\":\(arguments.words.reduce(0) { $0 + Floors.read($1, threads: count) })}")
         case "rangecopy":
             arguments.checkWords(3, ["--sync"])
             let words = arguments.words
