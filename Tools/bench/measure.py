@@ -163,7 +163,8 @@ def described(samples):
         return "not measured"
     cpu = statistics.median(s.cpu for s in samples)
     memory = max(s.rss for s in samples) / 2**20
-    return f"{seconds(median(samples))} (min {seconds(least(samples))}, cpu {seconds(cpu)}, {memory:.0f} MiB, n {len(samples)})"
+    rest = f"min {seconds(least(samples))}, cpu {seconds(cpu)}, {memory:.0f} MiB, n {len(samples)}"
+    return f"{seconds(median(samples))} ({rest})"
 
 
 def weather():
@@ -233,8 +234,9 @@ class Report:
                           self.bar(row, "moonshot"), row["verdict"]])
         widths = [max(len(line[n]) for line in lines) for n in range(len(head))]
         form = lambda line: "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |"
-        text = [form(head), "|" + "|".join("-" * (width + 2) for width in widths) + "|"] + [form(line) for line in lines[1:]]
-        peers = [(row["row"], row["where"], name, samples) for row in self.rows for name, samples in row["peers"].items()]
+        rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+        text = [form(head), rule] + [form(line) for line in lines[1:]]
+        peers = [(row["row"], row["where"], *peer) for row in self.rows for peer in row["peers"].items()]
         if peers:
             text += ["", "Peers:"]
             for row, where, name, samples in peers:
