@@ -254,9 +254,11 @@ class Report:
         plain = lambda samples: [sample.plain() for sample in samples]
         rows = [{**row, "ours": plain(row["ours"]), "floor": plain(row["floor"]),
                  "peers": {name: plain(samples) for name, samples in row["peers"].items()}} for row in self.rows]
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         with open(path, "w") as out:
             json.dump({**about, "rows": rows, "left_out": self.left_out, "problems": self.problems}, out, indent=1)
             out.write("\n")
+        print(f"\nEvery sample: {path}")
 
     @property
     def missed(self):
