@@ -230,7 +230,8 @@ class Report:
         lines = [head]
         for row in self.rows:
             floor = f"{row['floor_name']} {described(row['floor'])}" if row["floor"] else "—"
-            lines.append([row["row"], row["where"], described(row["ours"]), floor, self.valued(row), self.bar(row, "good"),
+            ours = described(row["ours"]) if row["ours"] or row["value"] is None else "—"
+            lines.append([row["row"], row["where"], ours, floor, self.valued(row), self.bar(row, "good"),
                           self.bar(row, "moonshot"), row["verdict"]])
         widths = [max(len(line[n]) for line in lines) for n in range(len(head))]
         form = lambda line: "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |"

@@ -61,7 +61,7 @@ private struct Arguments {
 /// Bytes of a size such as 512MiB.
 private func size(_ text: String) -> UInt64 {
     for (unit, shift) in [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)] where text.hasSuffix(unit) {
-        if let number = UInt64(text.dropLast(unit.count)), number < 1 << 20 { return number << UInt64(shift) }
+        if let number = UInt64(text.dropLast(unit.count)), number < 1 << 24 { return number << UInt64(shift) }
     }
     stop("'\(text)' is not a size: a whole number and KiB, MiB, GiB or TiB are expected")
 }
