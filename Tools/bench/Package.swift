@@ -7,7 +7,9 @@ let package = Package(
     dependencies: [.package(name: "dpmsim", path: "../..")],
     targets: [
         .executableTarget(
-            name: "kernelbench", dependencies: [.product(name: "Kernel", package: "dpmsim")])
+            name: "kernelbench", dependencies: [.product(name: "Kernel", package: "dpmsim")]),
+        // Needs nothing of the simulator: disk images to back up, and the least a backup has to do.
+        .executableTarget(name: "vmimage", swiftSettings: [.treatAllWarnings(as: .error)]),
     ],
     swiftLanguageModes: [.v6]
 )
