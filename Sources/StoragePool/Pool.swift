@@ -85,7 +85,7 @@ public final class Pool: Sendable {
                     options.segmentSize, time)
                 try db.run("INSERT INTO volume VALUES(0, '', ?)", time)
             }
-            do { try queue.close() } catch { throw StorageFault.map(error, path) }
+            do { try queue.close() } catch { throw MapFile.fault(error, path) }
             // Last: without it the folder is no pool.
             try writeIdentity(path, pool: id, volume: 0, on: files)
             let parent = path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) : "."
@@ -108,7 +108,7 @@ public final class Pool: Sendable {
         do {
             return try MapFile.open(
                 Layout.map(path), mirror: Layout.mirror(path), on: files, create: create, readOnly: readOnly)
-        } catch { throw .map(error, Layout.map(path)) }
+        } catch { throw MapFile.fault(error, Layout.map(path)) }
     }
 
     static func writeIdentity(_ folder: String, pool: GUID, volume: Int64, on files: any FileSystem)
@@ -224,7 +224,7 @@ public final class Pool: Sendable {
 
     /// Nothing may be asked of the pool after it.
     public func close() throws(StorageFault) {
-        do { try parts.map.queue.close() } catch { throw .map(error, path) }
+        do { try parts.map.queue.close() } catch { throw MapFile.fault(error, path) }
     }
 
     func checkWritable() throws(StorageFault) {
