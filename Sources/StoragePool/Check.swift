@@ -114,7 +114,7 @@ private final class Checker {
         var stored = [Int64](repeating: 0, count: states.count)
         var born: Int64 = 0
         for disk in disks {
-            try check(disk, of: datasource, session: session, isUnfinished: isUnfinished) { versions in
+            try check(disk, of: datasource, session: session, states: states.map { $0.epoch }) { versions in
                 for (index, state) in states.enumerated() where disk.isAlive(at: state.epoch) {
                     guard let seen = versions.last(where: { $0.key.epoch <= state.epoch }) else { continue }
                     occupied[index] += Int64(seen.occupied) * self.pool.block
@@ -153,7 +153,7 @@ private final class Checker {
     }
 
     private func check(
-        _ disk: DiskRow, of datasource: Datasource, session: Int64?, isUnfinished: Bool, _ body: ([Seen]) -> Void
+        _ disk: DiskRow, of datasource: Datasource, session: Int64?, states: [Int64], _ body: ([Seen]) -> Void
     ) throws(StorageFault) {
         var keys: [Int64] = []
         var versions: [Seen] = []
@@ -165,7 +165,7 @@ private final class Checker {
                 versions = []
             }
             let before = last.flatMap { $0.key.first == version.key.first ? $0.leaf : nil } ?? .zero
-            self.check(version, disk, datasource, session)
+            self.check(version, disk, datasource, session, states)
             var seen = Seen(key: version.key, occupied: 0, stored: 0, bornBytes: 0, bornShared: [])
             for index in 0..<Leaf.count {
                 let location = version.leaf[index].location
@@ -184,12 +184,16 @@ private final class Checker {
         try checkChanges(disk, keys, datasource)
     }
 
-    private func check(_ version: LeafVersion, _ disk: DiskRow, _ datasource: Datasource, _ session: Int64?) {
+    private func check(
+        _ version: LeafVersion, _ disk: DiskRow, _ datasource: Datasource, _ session: Int64?, _ states: [Int64]
+    ) {
         let key = version.key
         let name = "leaf \(key.leaf) of disk \(disk.name) of \(datasource.name) at epoch \(key.epoch)"
         if key.epoch > datasource.head, key.epoch != session { note(name, "no state and no session has this epoch") }
         if key.epoch < disk.born || key.epoch >= disk.died { note(name, "the disk did not exist then") }
-        let blocks = ((disk.size(at: key.epoch) ?? 0) + pool.block - 1) / pool.block
+        // The state that brought it may have been pruned; the first that sees it is what counts.
+        let first = states.first { $0 >= key.epoch } ?? key.epoch
+        let blocks = ((disk.size(at: first) ?? 0) + pool.block - 1) / pool.block
         for index in 0..<Leaf.count {
             let entry = version.leaf[index]
             if entry.location.isNone {
@@ -332,6 +336,15 @@ private final class Checker {
                 }
             }
         }
+        // Uses that have ended but are not taken off yet keep their block.
+        let ending = try pool.map.read { db in
+            try db.rows("SELECT DISTINCT start FROM freed WHERE segment < 0").map {
+                Location(bits: UInt64(bitPattern: $0[0] as Int64))
+            }
+        }
+        for location in ending where range.contains(location.segment) && shared.insert(location.bits).inserted {
+            _ = maps[location.segment, default: UnitMap(size: tails[location.segment] ?? 0)].insert(location.range)
+        }
         for row in rows where (maps[row.number]?.bytes ?? 0) != row.live {
             note(
                 "segment \(row.number)",
@@ -359,7 +372,8 @@ private struct UnitMap {
     /// False if part of it was taken before.
     mutating func insert(_ range: Range<Int64>) -> Bool {
         var isFree = true
-        for unit in Int(range.lowerBound / Location.unit)..<Int(range.upperBound / Location.unit) {
+        for unit in Int(range.lowerBound / Location.unit)..<Int(range.upperBound / Location.unit)
+        where unit / 64 < words.count {
             let bit: UInt64 = 1 << UInt64(unit % 64)
             if words[unit / 64] & bit != 0 { isFree = false } else { bytes += Location.unit }
             words[unit / 64] |= bit

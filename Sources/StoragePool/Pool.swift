@@ -190,7 +190,7 @@ public final class Pool: Sendable {
             defer { lock.close() }
             try finish(datasource)
         }
-        if try parts.map.read({ try $0.integer("SELECT 1 FROM freed LIMIT 1") }) != nil { try Reclaiming.run(parts) }
+        try reclaimIfNeeded()
     }
 
     /// Datasources with states that are to go.
@@ -389,16 +389,18 @@ public final class Pool: Sendable {
         if let held = try? file.allocated(), held < Layout.reserveSize { try? file.reserve(0..<Layout.reserveSize) }
     }
 
-    /// Ends what a synchronization leaves to do: states nobody asked to keep. The caller holds the datasource's lock.
-    func tidyAfterSynchronization(_ name: String) throws(StorageFault) {
+    /// Removes states nobody asked to keep. The caller holds the datasource's lock.
+    func removeUnwantedStates(_ name: String) throws(StorageFault) {
         let datasource = try datasource(name)
         let hasOld = try parts.map.read { db in
             try db.integer(
                 "SELECT 1 FROM state WHERE datasource = ? AND epoch < ? AND (point = 0 OR deleting = 1) LIMIT 1",
                 datasource.id, datasource.head)
         }
-        guard hasOld != nil else { return }
-        try finish(datasource)
-        try Reclaiming.run(parts)
+        if hasOld != nil { try finish(datasource) }
+    }
+
+    func reclaimIfNeeded() throws(StorageFault) {
+        if try parts.map.read({ try $0.integer("SELECT 1 FROM freed LIMIT 1") }) != nil { try Reclaiming.run(parts) }
     }
 }
