@@ -42,7 +42,8 @@ struct VHDXCrashTests {
         case .write(let at, let bytes):
             bytes.withUnsafeBytes { bytes in
                 // Large writes are torn in pieces of 16 sectors, to be quick.
-                let unit = bytes.count > 65_536 ? 8192 : 512
+                // Headers are torn anywhere: their fields all lie in one sector.
+                let unit = at < 1 << 20 ? 16 : bytes.count > 65_536 ? 8192 : 512
                 for start in stride(from: 0, to: bytes.count, by: unit) where survives() {
                     pages.write(
                         UnsafeRawBufferPointer(rebasing: bytes[start..<min(bytes.count, start + unit)]),
@@ -84,7 +85,7 @@ struct VHDXCrashTests {
             Shape(kind: .fixed, sector: 512, block: 1 << 20, seed: 5),
         ])
     func content(_ shape: Shape) throws {
-        let size: Int64 = 3 << 20 | 4096
+        let size: Int64 = 2 << 20 | 4096
         let image = try vhdxImage(size: size, sector: shape.sector, block: shape.block, kind: shape.kind)
         let file = VHDXMemoryFile(image, records: true)
         let layer = try VHDXLayer(file: file, writable: true, guids: SequentialGUIDs(seed: 100 + shape.seed))
@@ -98,7 +99,7 @@ struct VHDXCrashTests {
         var promise = Promise(flushed: now)
         /// What holds from so many changes on: of a step that begins, behind that many; of a flush that ended, with them.
         var promises: [(changes: Int, ended: Bool, Promise)] = []
-        for step in 1...32 {
+        for step in 1...28 {
             let first = Int.random(in: 0..<sectors, using: &random)
             var range = first..<min(sectors, first + Int.random(in: 1...40, using: &random))
             let action = random.next() % 10
@@ -144,16 +145,16 @@ struct VHDXCrashTests {
             let again = try VHDXLayer(file: left, writable: true, guids: SequentialGUIDs(seed: 77))
             #expect(try again.sectorValues() == values, "\(place): opened for writing")
             try again.write([UInt8](repeating: 200, count: shape.sector), at: 0)
-            try again.write([UInt8](repeating: 201, count: shape.sector), at: 3 << 20)
+            try again.write([UInt8](repeating: 201, count: shape.sector), at: 2 << 20)
             try again.close()
             var expected = values
-            (expected[0], expected[(3 << 20) / shape.sector]) = (200, 201)
+            (expected[0], expected[(2 << 20) / shape.sector]) = (200, 201)
             #expect(
                 try VHDXLayer(file: left, writable: false, guids: SequentialGUIDs(seed: 1)).sectorValues() == expected,
                 "\(place): written again")
             #expect(VHDX.dump(left).flatMap(\.problems) == [], "\(place)")
         }
-        #expect(checked > 80)
+        #expect(checked > 60)
     }
 
     @Test("a cut while the disk is resized or gets a new parent leaves the old or the new, and every byte")
@@ -195,7 +196,8 @@ struct VHDXCrashTests {
             #expect(try reader.content(4096..<8192) == [UInt8](repeating: 5, count: 4096))
             #expect(try reader.content(3 * block..<3 * block + 4096) == [UInt8](repeating: 6, count: 4096))
             let tail = try reader.runs(in: reader.size - 8 * block..<reader.size)
-            #expect(tail.allSatisfy { $0.place != .here(0) })
+            // What was added is zeros, not the parent's.
+            if reader.size != sizes[0], reader.size != sizes[3] { #expect(tail.map(\.place) == [.zero]) }
         }
         #expect(VHDX.dump(file).flatMap(\.problems) == [])
     }

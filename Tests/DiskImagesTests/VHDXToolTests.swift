@@ -48,8 +48,8 @@ struct VHDXToolTests {
     @Test(
         "qemu-img finds what is made in order, and equal to its source",
         arguments: [
-            Shape(size: 70 << 20), Shape(size: 33 << 20 | 512, block: 1 << 20), Shape(size: 20 << 20, block: 2 << 20),
-            Shape(size: 260 << 20, block: 256 << 20), Shape(size: 10 << 20, kind: .fixed),
+            Shape(size: 40 << 20), Shape(size: 33 << 20 | 512, block: 1 << 20), Shape(size: 20 << 20, block: 2 << 20),
+            Shape(size: 5 << 20, block: 256 << 20), Shape(size: 10 << 20, kind: .fixed),
             Shape(size: 17 << 20 | 1536, block: 1 << 20, kind: .fixed), Shape(size: 4 << 30 | 512, block: 1 << 20),
         ])
     func made(_ shape: Shape) throws {
@@ -68,11 +68,17 @@ struct VHDXToolTests {
         try writer.finish()
         let check = try vhdxRun("qemu-img", "check", "-f", "vhdx", folder["a.vhdx"])
         #expect(check.status == 0, "\(check.output)")
-        let compare = try vhdxRun("qemu-img", "compare", "-f", "raw", "-F", "vhdx", folder["raw"], folder["a.vhdx"])
-        #expect(compare.status == 0, "\(compare.output)")
         let layer = try VHDXLayer(file: file, writable: false, guids: SequentialGUIDs(seed: 1))
         #expect(layer.size == shape.size)
-        if shape.size < 1 << 30 { #expect(try Self.differences(layer, folder["raw"]) == []) }
+        for part in parts {
+            #expect(try layer.content(part.offset..<part.offset + Int64(part.bytes.count)) == part.bytes)
+        }
+        // qemu-img reads zeros one by one.
+        if shape.size < 1 << 30 {
+            let compare = try vhdxRun("qemu-img", "compare", "-f", "raw", "-F", "vhdx", folder["raw"], folder["a.vhdx"])
+            #expect(compare.status == 0, "\(compare.output)")
+            #expect(try Self.differences(layer, folder["raw"]) == [])
+        }
         #expect(VHDX.dump(file).flatMap(\.problems) == [])
     }
 
