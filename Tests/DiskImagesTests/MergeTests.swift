@@ -56,7 +56,8 @@ struct MergeStory: Hashable, Sendable, CustomTestStringConvertible {
     @Test("a merge cut off at any write leaves the disk as it was, and goes on to its end", arguments: MergeStory.all)
     func cuts(story: MergeStory) throws {
         let seed: UInt64 = 11
-        let chain = try SimulatedChain(ChainShape(format: story.format, depth: 3), size: 2 << 20, seed: seed, changes: 4)
+        let shape = ChainShape(format: story.format, depth: 3)
+        let chain = try SimulatedChain(shape, size: 2 << 20, seed: seed, changes: 4)
         let writes = try Self.merge(chain, story.merged, on: chain.disk.copy())
         #expect(writes > 20)
         // Of the tidy losses each third cut; of the untidy one every cut.
