@@ -15,6 +15,13 @@ struct WallClock {
         return UInt32(clamping: Int64(time.tv_sec) - 946_684_800)
     }
 
+    /// Seconds since 1970-01-01 UTC, as recovery points note when they were made.
+    static var secondsSince1970: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec)
+    }
+
     private static var nanoseconds: Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
