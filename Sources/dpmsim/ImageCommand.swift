@@ -16,7 +16,8 @@ struct ImageCommand: ParsableCommand {
             """,
         subcommands: [
             ImageInfo.self, ImageCreate.self, ImageConvert.self, ImageCompare.self, ImageMap.self,
-            ImageCheckpoint.self, ImageMergeCommand.self, ImageResize.self, ImageReparent.self, ImageDump.self,
+            ImageCheckpoint.self, ImageMergeCommand.self, ImageResize.self, ImageReparent.self, ImageServe.self,
+            ImageWrite.self, ImageDump.self,
         ])
 }
 
@@ -117,7 +118,8 @@ struct NewImageOptions: ParsableArguments {
 final class ByteProgress: Sendable {
     private let line = Mutex(Progress())
 
-    init() { Interrupt.listen() }
+    /// - Parameter listening: whether Control-C asks the work to stop; else it ends the program.
+    init(listening: Bool = true) { if listening { Interrupt.listen() } }
 
     var callback: ImageProgress {
         { [self] done, total in
