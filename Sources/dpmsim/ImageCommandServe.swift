@@ -14,27 +14,34 @@ final class WritableImage: BlockDevice {
 
     /// - Parameter tracking: whether a track file is made if there is none.
     init(_ path: String, by access: ImageAccess, tracking: Bool) throws(StorageFault) {
-        let image = try DiskImage.open(path, by: access, access: .readWrite)
+        let isThere = try access.files.kind(of: SourceTrack.path(path)) == .file
+        // A track file that is there must know of every write, asked for or not.
+        guard tracking || isThere else {
+            image = try DiskImage.open(path, by: access, access: .readWrite)
+            tracked = nil
+            linkage = Mutex(nil)
+            return
+        }
+        // To open it for writing may change the file, if the last writer was cut off; no block of the disk changes by that. So what
+        // it is now is looked at before.
+        let now = try DiskImage.open(path, by: access)
+        defer { try? now.close() }
+        let known = try SourceTrack.identify(now)
+        try now.close()
+        let tracker = try ChangeTracker.open(
+            SourceTrack.path(path), files: access.files, image: known, guids: access.guids)
+        var opened: DiskImage?
         do throws(StorageFault) {
-            let track = SourceTrack.path(path)
-            let isThere = try access.files.kind(of: track) == .file
-            // A track file that is there must know of every write, asked for or not.
-            if tracking || isThere {
-                let tracker = try ChangeTracker.open(
-                    track, files: access.files, image: try SourceTrack.identify(image), guids: access.guids)
-                do throws(StorageFault) { tracked = try TrackedDevice(image, tracker) } catch {
-                    tracker.abandon()
-                    throw error
-                }
-            } else {
-                tracked = nil
-            }
+            let image = try DiskImage.open(path, by: access, access: .readWrite)
+            opened = image
+            tracked = try TrackedDevice(image, tracker)
+            self.image = image
+            linkage = Mutex(known.linkage)
         } catch {
-            try? image.close()
+            tracker.abandon()
+            try? opened?.close()
             throw error
         }
-        self.image = image
-        linkage = Mutex(image.layers[0].linkage)
     }
 
     private var device: any BlockDevice { tracked ?? image }

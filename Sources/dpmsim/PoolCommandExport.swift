@@ -68,6 +68,28 @@ struct ServerOptions: ParsableArguments {
         socket.map { .unix(path: absolute($0)) } ?? .loopback(port: port ?? 0)
     }
 
+    /// What a server that was killed left behind: a socket nobody listens at.
+    private func removeIfStale(_ path: String) throws(StorageFault) {
+        var status = stat()
+        var address = sockaddr_un()
+        let bytes = Array(path.utf8)
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK,
+            bytes.count < MemoryLayout.size(ofValue: address.sun_path)
+        else { return }
+        let descriptor = Foundation.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { return }
+        defer { Foundation.close(descriptor) }
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        let answer = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard answer != 0, errno == ECONNREFUSED else { return }
+        try HostFiles().remove(path)
+    }
+
     private struct ExportFact: Encodable {
         var name: String, uri: String, size: Int64, isWritable: Bool
     }
@@ -75,6 +97,7 @@ struct ServerOptions: ParsableArguments {
     /// Serves until Control-C (or SIGTERM, SIGHUP), then ends all connections.
     func serve(_ exports: [NBDExport], json: Bool) throws {
         Interrupt.hold()
+        if let socket { try removeIfStale(absolute(socket)) }
         let server = try NBDServer(exports, at: address)
         defer { server.stop() }
         let facts = exports.map {
