@@ -51,7 +51,7 @@ struct BackupFact: Encodable {
             for note in notes { Terminal.errors.line(Terminal.errors.styled("note:", .yellow) + " \(note).") }
         }
         var lines = (differences ?? []).map {
-            "\($0.disk): bytes \($0.start) to \($0.start + $0.length) differed and are as on the disk again"
+            "\($0.disk): the replica differed in bytes \($0.start) to \($0.start + $0.length), and is mended"
         }
         if differencesAreCut == true { lines.append("There are more differences than these.") }
         let time = SimDuration(roundingUp: seconds).rounded

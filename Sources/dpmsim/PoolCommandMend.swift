@@ -22,6 +22,12 @@ private struct FindingFact: Encodable {
     init(_ finding: Finding) { (object, cause, action) = (finding.object, finding.cause, finding.action) }
 }
 
+/// The first of many lines, and how many more there are: JSON has all.
+private func told(_ lines: [String]) -> [String] {
+    let most = 100
+    return lines.count <= most ? lines : lines.prefix(most) + ["and \(lines.count - most) more; --json tells all"]
+}
+
 /// A number of bytes a second: `100MB/s`, or plain bytes.
 struct RateOption: ExpressibleByArgument {
     var bytesPerSecond: Int64
@@ -74,7 +80,7 @@ struct PoolScrub: ParsableCommand {
                     blocks: facts.blocks, bytes: facts.bytes, unreachable: facts.unreachable,
                     mapPagesMended: facts.mapPagesMended, seconds: clock.seconds,
                     damage: facts.damage.map(DamageFact.init), findings: facts.findings.map(FindingFact.init)),
-                facts.findings.map(\.description) + facts.damage.map(\.description) + [last])
+                told(facts.findings.map(\.description)) + told(facts.damage.map(\.description)) + [last])
         }
         if !isSound { throw Ending.expectationFailed }
     }
@@ -97,7 +103,7 @@ struct PoolCheck: ParsableCommand {
             let count = "\(findings.count) finding\(findings.count == 1 ? "" : "s")."
             try options.tell(
                 findings.map(FindingFact.init),
-                findings.map(\.description) + [isSound ? "The pool is as it should be." : count])
+                told(findings.map(\.description)) + [isSound ? "The pool is as it should be." : count])
         }
         if !isSound { throw Ending.expectationFailed }
     }
