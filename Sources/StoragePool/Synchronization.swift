@@ -38,6 +38,7 @@ extension Pool {
             facts = try session.commit(at: time, recoveryPoint: recoveryPoint, label: label, verified: verified)
         } catch {
             try? session.abandon()
+            Areas.noteRefusal(error, of: session.datasource, at: time, parts)
             throw error
         }
         try tidyAfterSynchronization(name)
