@@ -53,16 +53,19 @@ final class Map: Sendable {
         CREATE INDEX share_pending ON share(pending) WHERE pending IS NOT NULL;
         -- Blocks found damaged: the next synchronization or repair stores them anew.
         CREATE TABLE damaged(location INTEGER PRIMARY KEY, found INTEGER NOT NULL);
-        CREATE TABLE scrub(one INTEGER PRIMARY KEY CHECK(one = 1), next INTEGER NOT NULL, began INTEGER NOT NULL);
+        -- Where the disks of a datasource come from, and what their change trackers were last told; of no meaning to the pool.
+        CREATE TABLE source(datasource INTEGER NOT NULL, disk TEXT NOT NULL, path TEXT NOT NULL, track TEXT,
+            PRIMARY KEY(datasource, disk)) WITHOUT ROWID;
+        CREATE TABLE scrub(one INTEGER PRIMARY KEY CHECK(one = 1), next INTEGER NOT NULL);
         """
 
     func read<Result>(_ body: (Database) throws -> Result) throws(StorageFault) -> Result {
-        do { return try queue.read(body) } catch { throw .map(error, path) }
+        do { return try queue.read(body) } catch { throw MapFile.fault(error, path) }
     }
 
     /// One transaction: all of it or nothing, durable when this returns.
     func write<Result>(_ body: (Database) throws -> Result) throws(StorageFault) -> Result {
-        do { return try queue.write(body) } catch { throw .map(error, path) }
+        do { return try queue.write(body) } catch { throw MapFile.fault(error, path) }
     }
 }
 

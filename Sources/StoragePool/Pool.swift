@@ -85,7 +85,7 @@ public final class Pool: Sendable {
                     options.segmentSize, time)
                 try db.run("INSERT INTO volume VALUES(0, '', ?)", time)
             }
-            do { try queue.close() } catch { throw StorageFault.map(error, path) }
+            do { try queue.close() } catch { throw MapFile.fault(error, path) }
             // Last: without it the folder is no pool.
             try writeIdentity(path, pool: id, volume: 0, on: files)
             let parent = path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) : "."
@@ -108,7 +108,7 @@ public final class Pool: Sendable {
         do {
             return try MapFile.open(
                 Layout.map(path), mirror: Layout.mirror(path), on: files, create: create, readOnly: readOnly)
-        } catch { throw .map(error, Layout.map(path)) }
+        } catch { throw MapFile.fault(error, Layout.map(path)) }
     }
 
     static func writeIdentity(_ folder: String, pool: GUID, volume: Int64, on files: any FileSystem)
@@ -190,7 +190,7 @@ public final class Pool: Sendable {
             defer { lock.close() }
             try finish(datasource)
         }
-        if try parts.map.read({ try $0.integer("SELECT 1 FROM freed LIMIT 1") }) != nil { try Reclaiming.run(parts) }
+        try reclaimIfNeeded()
     }
 
     /// Datasources with states that are to go.
@@ -224,7 +224,7 @@ public final class Pool: Sendable {
 
     /// Nothing may be asked of the pool after it.
     public func close() throws(StorageFault) {
-        do { try parts.map.queue.close() } catch { throw .map(error, path) }
+        do { try parts.map.queue.close() } catch { throw MapFile.fault(error, path) }
     }
 
     func checkWritable() throws(StorageFault) {
@@ -392,16 +392,18 @@ public final class Pool: Sendable {
         if let held = try? file.allocated(), held < Layout.reserveSize { try? file.reserve(0..<Layout.reserveSize) }
     }
 
-    /// Ends what a synchronization leaves to do: states nobody asked to keep. The caller holds the datasource's lock.
-    func tidyAfterSynchronization(_ name: String) throws(StorageFault) {
+    /// Removes states nobody asked to keep. The caller holds the datasource's lock.
+    func removeUnwantedStates(_ name: String) throws(StorageFault) {
         let datasource = try datasource(name)
         let hasOld = try parts.map.read { db in
             try db.integer(
                 "SELECT 1 FROM state WHERE datasource = ? AND epoch < ? AND (point = 0 OR deleting = 1) LIMIT 1",
                 datasource.id, datasource.head)
         }
-        guard hasOld != nil else { return }
-        try finish(datasource)
-        try Reclaiming.run(parts)
+        if hasOld != nil { try finish(datasource) }
+    }
+
+    func reclaimIfNeeded() throws(StorageFault) {
+        if try parts.map.read({ try $0.integer("SELECT 1 FROM freed LIMIT 1") }) != nil { try Reclaiming.run(parts) }
     }
 }
