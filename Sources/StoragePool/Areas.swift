@@ -235,6 +235,20 @@ enum Areas {
         }
     }
 
+    /// Areas that nobody is in, and datasources in areas that are not there.
+    static func findings(_ db: Database) throws -> [Finding] {
+        let action = "Tell the makers of this program"
+        let empty = try db.rows(
+            "SELECT name FROM area a WHERE NOT EXISTS(SELECT 1 FROM datasource d WHERE d.area = a.id) ORDER BY name")
+        let astray = try db.rows(
+            """
+            SELECT name FROM datasource d WHERE area IS NOT NULL AND NOT EXISTS(SELECT 1 FROM area a WHERE a.id = d.area)
+            ORDER BY name
+            """)
+        return empty.map { Finding("area \($0[0] as String)", "no datasource lies in it", action: action) }
+            + astray.map { Finding("datasource \($0[0] as String)", "the map does not know its area", action: action) }
+    }
+
     // MARK: Capacity
 
     /// What the pool's volumes can take, and what of that is given away.

@@ -114,18 +114,14 @@ final class AreaLab {
             let held = Self.versions(machine.states[machine.head] ?? [:])
             replica += held.count
             points +=
-                machine.states.values.reduce(into: Set<[String]>()) { $0.formUnion(Self.versions($1)) }
+                machine.states.values.reduce(into: Set<Int>()) { $0.formUnion(Self.versions($1)) }
                 .subtracting(held).count
         }
         return (Int64(replica), Int64(points))
     }
 
-    private static func versions(_ disks: Disks) -> Set<[String]> {
-        Set(
-            disks.flatMap { disk, blocks in
-                blocks.enumerated().filter { $0.element != 0 }.map { [disk, "\($0.offset)", "\($0.element)"] }
-            })
-    }
+    /// Each version was written to one place of one disk only.
+    private static func versions(_ disks: Disks) -> Set<Int> { Set(disks.values.joined().filter { $0 != 0 }) }
 
     /// Where the pool's account is not the plain one.
     func differences() throws -> [String] {
