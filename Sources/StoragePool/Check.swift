@@ -62,6 +62,7 @@ private final class Checker {
             progress?(Int64(index + 1), Int64(datasources.count))
         }
         try checkOrphans()
+        findings += try pool.map.read { try Areas.findings($0) }
         try checkShares(uses)
         let highest = try pool.map.read { try $0.integer("SELECT max(number) FROM segment") } ?? -1
         var first: Int64 = 0
@@ -113,6 +114,7 @@ private final class Checker {
         var occupied = [Int64](repeating: 0, count: states.count)
         var stored = [Int64](repeating: 0, count: states.count)
         var born: Int64 = 0
+        var held: Int64 = 0
         for disk in disks {
             try check(disk, of: datasource, session: session, states: states.map { $0.epoch }) { versions in
                 for (index, state) in states.enumerated() where disk.isAlive(at: state.epoch) {
@@ -122,6 +124,7 @@ private final class Checker {
                 }
                 for version in versions where version.key.epoch <= datasource.head {
                     born += version.bornBytes
+                    held += Int64(version.bornBlocks) * self.pool.block
                     for location in version.bornShared { uses[Int64(bitPattern: location.bits), default: 0] += 1 }
                 }
                 // Uses counted by a session that has not ended.
@@ -138,8 +141,10 @@ private final class Checker {
                 "it is said to have \(state.occupied) bytes in \(state.stored) stored, but has \(occupied[index]) in \(stored[index])"
             )
         }
-        if born != datasource.stored {
-            note(name, "it is said to take \(datasource.stored) bytes, but takes \(born)")
+        if born != datasource.stored || held != datasource.held {
+            note(
+                name,
+                "it is said to take \(datasource.stored) bytes for \(datasource.held), but takes \(born) for \(held)")
         }
     }
 
@@ -149,6 +154,7 @@ private final class Checker {
         var occupied: Int
         var stored: Int64
         var bornBytes: Int64
+        var bornBlocks: Int
         var bornShared: [Location]
     }
 
@@ -166,7 +172,7 @@ private final class Checker {
             }
             let before = last.flatMap { $0.key.first == version.key.first ? $0.leaf : nil } ?? .zero
             self.check(version, disk, datasource, session, states)
-            var seen = Seen(key: version.key, occupied: 0, stored: 0, bornBytes: 0, bornShared: [])
+            var seen = Seen(key: version.key, occupied: 0, stored: 0, bornBytes: 0, bornBlocks: 0, bornShared: [])
             for index in 0..<Leaf.count {
                 let location = version.leaf[index].location
                 guard !location.isNone else { continue }
@@ -174,6 +180,7 @@ private final class Checker {
                 seen.stored += location.span
                 if location != before[index].location {
                     seen.bornBytes += location.span
+                    seen.bornBlocks += 1
                     if location.isShared { seen.bornShared.append(location) }
                 }
             }

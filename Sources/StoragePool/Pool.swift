@@ -260,8 +260,9 @@ public final class Pool: Sendable {
     // MARK: Datasources
 
     /// Begins to protect a datasource; its replica is made by the first synchronization.
+    /// - Parameter area: what it is stored in; it stays there as long as it is protected.
     public func add(
-        _ name: String, compression: Int? = nil, sharesBlocks: Bool = false, time: Int64
+        _ name: String, compression: Int? = nil, sharesBlocks: Bool = false, area: AreaChoice = .modern, time: Int64
     ) throws(StorageFault) -> Datasource {
         try checkWritable()
         guard !name.isEmpty, name.utf8.count <= 255, !name.contains(where: { $0.isNewline || $0 == "/" }) else {
@@ -280,10 +281,12 @@ public final class Pool: Sendable {
                     .badInput, "PROTECTED", "datasource \(name)", "the pool protects one of that name already",
                     "Back it up again, or choose another name")
             }
+            let area = try Areas.place(name, area, at: time, db, parts)
             try db.run(
-                "INSERT INTO datasource(name, compression, shares, head, stored, created) VALUES(?, ?, ?, 0, 0, ?)",
-                name,
-                compression.map { Int64($0) }, sharesBlocks ? 1 : 0, time)
+                """
+                INSERT INTO datasource(name, compression, shares, area, head, stored, created)
+                VALUES(?, ?, ?, ?, 0, 0, ?)
+                """, name, compression.map { Int64($0) }, sharesBlocks ? 1 : 0, area, time)
             return try db.datasource(named: name)!
         }
     }

@@ -22,6 +22,7 @@ enum Removal {
             try db.run("DELETE FROM source WHERE datasource = ?", datasource.id)
             try db.run("DELETE FROM state WHERE datasource = ?", datasource.id)
             try db.run("DELETE FROM datasource WHERE id = ?", datasource.id)
+            try Areas.removeIfEmpty(datasource.area, db)
         }
     }
 

@@ -49,6 +49,7 @@ extension Pool {
             facts = try session.commit(at: time, recoveryPoint: recoveryPoint, label: label, verified: verified)
         } catch {
             try? session.abandon()
+            Areas.noteRefusal(error, of: session.datasource, at: time, parts)
             throw error
         }
         // The new state is there, whatever comes of what it replaces: that is tried again by the next that opens the pool.
