@@ -119,7 +119,7 @@ enum PointChoice: ExpressibleByArgument {
             case .replica: "the replica of \(name)"
             }
         throw StorageFault(
-            .missing, "POOL-POINT", wanted,
+            .badInput, "POOL-NO-POINT", wanted,
             known.isEmpty ? "there is no recovery point" : "there is none; the recovery points are \(known)",
             action: known.isEmpty ? "Back the datasource up first" : "Choose one of those")
     }

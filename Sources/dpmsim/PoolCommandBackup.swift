@@ -78,7 +78,7 @@ struct SourceOptions: ParsableArguments {
         if let replica = try pool.replica(of: name) { known = try pool.disks(of: name, at: replica.number).map(\.name) }
         for disk in without where !known.contains(disk) {
             throw .poolInput(
-                "DISK", "disk \(disk)", "\(name) has no disk of this name",
+                "NO-DISK", "disk \(disk)", "\(name) has no disk of this name",
                 "Name one of \(known.joined(separator: ", "))")
         }
         var found: [(name: String, path: String)] = []

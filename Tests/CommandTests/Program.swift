@@ -21,12 +21,12 @@ enum Program {
     static let repository = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
 
-    /// Runs the program in the repository's folder and waits for its end.
-    static func run(_ arguments: [String]) throws -> Result {
+    /// Runs the program in a folder and waits for its end.
+    static func run(_ arguments: [String], in place: URL = repository) throws -> Result {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
-        process.currentDirectoryURL = repository
+        process.currentDirectoryURL = place
         let folder = try Scratch()
         // Files, not pipes: a pipe that nobody empties would stop the program.
         let (output, errors) = (folder.path("output"), folder.path("errors"))
