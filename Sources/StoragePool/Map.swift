@@ -65,7 +65,27 @@ final class Map: Sendable {
 
     /// One transaction: all of it or nothing, durable when this returns.
     func write<Result>(_ body: (Database) throws -> Result) throws(StorageFault) -> Result {
-        do { return try queue.write(body) } catch { throw MapFile.fault(error, path) }
+        do {
+            return try queue.inDatabase { db in
+                do {
+                    var result: Result?
+                    try db.inTransaction(.immediate) {
+                        result = try body(db)
+                        return .commit
+                    }
+                    return result!
+                } catch {
+                    if error is DatabaseError { Self.forgetPages(db) }
+                    throw error
+                }
+            }
+        } catch { throw MapFile.fault(error, path) }
+    }
+
+    /// Empties SQLite's cache. A file system may forget what it could not flush (fsync(2)); if that was the journal, SQLite has
+    /// nothing to roll back from, does not notice, and keeps pages in its cache that are nowhere else.
+    private static func forgetPages(_ db: Database) {
+        try? db.execute(sql: "PRAGMA shrink_memory")
     }
 }
 

@@ -1,5 +1,6 @@
 import DiskImages
 import Files
+import Glibc
 import GRDB
 import StoragePool
 import Units
@@ -100,6 +101,20 @@ final class AreaLab {
         try pool.prune(name, point: point)
         machines[name]!.points.remove(point)
         if point != machines[name]!.head { machines[name]!.states[point] = nil }
+    }
+
+    /// Does something while the disk fails from some call on, then takes over what came of it.
+    func failing(after calls: Int, _ name: String, _ body: () throws -> Void) throws {
+        files.fault = SimulatedDisk.Fault(call: files.writeCalls + calls, onlyWrites: true, code: EIO, forEver: true)
+        try? body()
+        files.fault = nil
+        var machine = machines[name]!
+        machine.points = Set(try pool.recoveryPoints(of: name).map { $0.number })
+        if let head = try pool.replica(of: name)?.number, head != machine.head {
+            (machine.head, machine.states[head]) = (head, machine.disks)
+        }
+        machine.states = machine.states.filter { machine.points.contains($0.key) || $0.key == machine.head }
+        machines[name] = machine
     }
 
     func remove(_ name: String) throws {
