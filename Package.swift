@@ -47,12 +47,12 @@ let package = Package(
             name: "StoragePool",
             dependencies: [
                 "DiskImages", "Files", "Units", "CZstd", "CMapFile", .product(name: "GRDB", package: "GRDB.swift"),
-            ], swiftSettings: hot),
+            ], exclude: ["README.md"], swiftSettings: hot),
         .executableTarget(
             name: "dpmsim",
             dependencies: [
                 "Units", "Kernel", "Protection", "Scenario", "Jobs", "Simulation", "Catalog", "Reports",
-                "Files", "DiskImages",
+                "Files", "DiskImages", "StoragePool",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], exclude: ["README.md"], swiftSettings: strict),
         .testTarget(name: "UnitsTests", dependencies: ["Units"], swiftSettings: strict),

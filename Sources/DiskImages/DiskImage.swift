@@ -152,7 +152,13 @@ public final class DiskImage: BlockDevice {
     public func allocatedRanges(in range: Range<Int64>) throws(StorageFault) -> [Range<Int64>] {
         try checkRead(Int(range.upperBound - range.lowerBound), at: range.lowerBound)
         var ranges: [Range<Int64>] = []
-        for piece in try pieces(in: range) { ranges.appendJoining(piece.range) }
+        for piece in try pieces(in: range) {
+            if let file = (layers[piece.layer] as? any SparseLayer)?.sparseFile {
+                try file.appendData(of: piece, to: &ranges)
+            } else {
+                ranges.appendJoining(piece.range)
+            }
+        }
         return ranges
     }
 

@@ -15,6 +15,36 @@ protocol AdoptableLayer: ImageLayer {
 extension VHDLayer: AdoptableLayer {}
 extension VHDXLayer: AdoptableLayer {}
 
+/// A layer whose blocks lie in its file as they are, so that holes of the file are zeros of the disk. Reading such holes would cost
+/// as much as reading data: of a block of 32 MiB often the most is one.
+protocol SparseLayer: ImageLayer {
+    /// nil while something else than the file's content counts.
+    var sparseFile: (any StoreFile)? { get }
+}
+extension VHDXLayer: SparseLayer {
+    // What a dirty log holds may lie over a hole.
+    var sparseFile: (any StoreFile)? { source.overlay == nil ? file : nil }
+}
+extension VHDLayer: SparseLayer {
+    var sparseFile: (any StoreFile)? { file }
+}
+
+extension StoreFile {
+    /// Appends the parts of a piece that are data in this file.
+    func appendData(of piece: DiskImage.Piece, to ranges: inout [Range<Int64>]) throws(StorageFault) {
+        let shift = piece.range.lowerBound - piece.place
+        let end = piece.range.upperBound - shift
+        var place = piece.place
+        while place < end, let data = try dataRange(from: place), data.lowerBound < end {
+            let part = data.clamped(to: place..<end)
+            // A file that changes meanwhile must not make this go on for ever.
+            guard part.upperBound > place else { break }
+            ranges.appendJoining(part.lowerBound + shift..<part.upperBound + shift)
+            place = part.upperBound
+        }
+    }
+}
+
 extension ImageLayer {
     /// How a child in `folder` names this layer as its parent.
     func reference(from folder: String) throws(StorageFault) -> ParentReference {

@@ -47,7 +47,7 @@ struct BlockEntry: Hashable, Sendable {
     var location: Location
     /// XXH3 of the block's content (the last block of a disk is filled up with zeros).
     var contentSum: UInt64
-    /// CRC-32C of what is stored if that is compressed, so that a scrub need not decompress; else 0.
+    /// CRC-32C of what is stored, to the end of its last unit, if that is compressed, so that a scrub need not decompress; else 0.
     var storedSum: UInt32
 
     static let zero = BlockEntry(location: .none, contentSum: 0, storedSum: 0)

@@ -61,7 +61,7 @@ final class BlockReader: @unchecked Sendable {
             }
             let start = entries[index].location.offset
             let last = entries[end - 1].location
-            try fetch(entries[index].location, stage[0..<Int(last.offset - start) + last.length], index)
+            try fetch(entries[index].location, stage[0..<Int(last.offset + last.span - start)], index)
             for place in index..<end where !isSound(entries[place], at: start) {
                 throw BadBlock(index: place, fault: nil)
             }
@@ -79,7 +79,7 @@ final class BlockReader: @unchecked Sendable {
 
     private func isSound(_ entry: BlockEntry, at start: Int64) -> Bool {
         let from = Int(entry.location.offset - start)
-        let bytes = UnsafeRawBufferPointer(stage[from..<from + entry.location.length])
+        let bytes = UnsafeRawBufferPointer(stage[from..<from + Int(entry.location.span)])
         return entry.location.isCompressed
             ? CRC32C.of(bytes) == entry.storedSum : bytes.count == block && XXH3.of(bytes) == entry.contentSum
     }
@@ -113,13 +113,14 @@ final class BlockReader: @unchecked Sendable {
         let start = entries[run.lowerBound].location.offset
         let last = entries[run.upperBound - 1].location
         try fetch(
-            entries[run.lowerBound].location, stage[0..<Int(last.offset - start) + last.length], run.lowerBound)
+            entries[run.lowerBound].location, stage[0..<Int(last.offset + last.span - start)], run.lowerBound)
         for index in run {
             let location = entries[index].location
             let from = Int(location.offset - start)
-            let bytes = UnsafeRawBufferPointer(stage[from..<from + location.length])
+            let whole = UnsafeRawBufferPointer(stage[from..<from + Int(location.span)])
+            let bytes = UnsafeRawBufferPointer(rebasing: whole[..<location.length])
             let place = slice(target, index, 1)
-            guard CRC32C.of(bytes) == entries[index].storedSum, decompressor.decompress(bytes, into: place),
+            guard CRC32C.of(whole) == entries[index].storedSum, decompressor.decompress(bytes, into: place),
                 XXH3.of(UnsafeRawBufferPointer(place)) == entries[index].contentSum
             else { throw BadBlock(index: index, fault: nil) }
         }

@@ -111,7 +111,7 @@ final class BlockWorker {
         // Blocks to be stored as they are, waiting to be written together.
         var waiting: Range<Int>?
         var packed = 0
-        var packedBlocks: [(index: Int, sum: UInt64, place: Range<Int>, shared: Bool)] = []
+        var packedBlocks: [(index: Int, sum: UInt64, place: Range<Int>)] = []
         var plain: [(index: Int, sum: UInt64)] = []
         for index in run {
             let at = (index - run.lowerBound) * block
@@ -143,7 +143,7 @@ final class BlockWorker {
                     let span = Int(Self.span(size))
                     UnsafeMutableRawBufferPointer(rebasing: room[size..<span]).initializeMemory(
                         as: UInt8.self, repeating: 0)
-                    packedBlocks.append((index, sum, packed..<packed + size, true))
+                    packedBlocks.append((index, sum, packed..<packed + size))
                     packed += span
                     continue
                 }
@@ -160,13 +160,14 @@ final class BlockWorker {
         try store(waiting, of: run, plain, into: &leaf, &result)
         guard !packedBlocks.isEmpty else { return }
         let (segment, offset) = try append(UnsafeRawBufferPointer(output[0..<packed]))
-        for (index, sum, place, _) in packedBlocks {
+        for (index, sum, place) in packedBlocks {
             leaf[index] = BlockEntry(
                 location: Location(
                     segment: segment, offset: offset + Int64(place.lowerBound), length: place.count, compressed: true,
                     shared: context.sharing != nil),
                 contentSum: sum,
-                storedSum: CRC32C.of(UnsafeRawBufferPointer(output[place])))
+                storedSum: CRC32C.of(
+                    UnsafeRawBufferPointer(output[place.lowerBound..<place.lowerBound + Int(Self.span(place.count))])))
         }
         result.stored += Int64(packed)
     }

@@ -15,6 +15,8 @@ public struct Datasource: Hashable, Sendable {
     public let head: Int64
     /// Space taken by its replica and all its recovery points, bytes.
     public let stored: Int64
+    /// The same in whole blocks, as if nothing were compressed or shared: what legacy volumes count, bytes.
+    public let held: Int64
     /// Seconds since 1970.
     public let created: Int64
 }

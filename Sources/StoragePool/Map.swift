@@ -16,10 +16,16 @@ final class Map: Sendable {
             created INTEGER NOT NULL);
         CREATE TABLE volume(number INTEGER PRIMARY KEY, path TEXT NOT NULL, added INTEGER NOT NULL);
         CREATE TABLE area(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, replica INTEGER NOT NULL,
-            points INTEGER NOT NULL, colocated INTEGER NOT NULL, autogrow INTEGER NOT NULL, grown INTEGER NOT NULL);
+            points INTEGER NOT NULL, colocated INTEGER NOT NULL, autogrow INTEGER NOT NULL, replica_grown INTEGER,
+            points_grown INTEGER, created INTEGER NOT NULL, threshold INTEGER NOT NULL, step INTEGER NOT NULL,
+            percent INTEGER NOT NULL, pause INTEGER NOT NULL, overhead INTEGER NOT NULL);
+        CREATE TABLE area_event(id INTEGER PRIMARY KEY, area INTEGER NOT NULL, time INTEGER NOT NULL,
+            code INTEGER NOT NULL, volume TEXT NOT NULL, before INTEGER NOT NULL, after INTEGER NOT NULL,
+            note TEXT NOT NULL);
+        CREATE INDEX area_event_of ON area_event(area);
         CREATE TABLE datasource(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, compression INTEGER,
             shares INTEGER NOT NULL, area INTEGER, head INTEGER NOT NULL, stored INTEGER NOT NULL,
-            created INTEGER NOT NULL, deleting INTEGER NOT NULL DEFAULT 0);
+            held INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL, deleting INTEGER NOT NULL DEFAULT 0);
         -- A disk belongs to the states born <= epoch < died.
         CREATE TABLE disk(id INTEGER PRIMARY KEY, datasource INTEGER NOT NULL, name TEXT NOT NULL,
             sector INTEGER NOT NULL, born INTEGER NOT NULL, died INTEGER);
@@ -47,16 +53,19 @@ final class Map: Sendable {
         CREATE INDEX share_pending ON share(pending) WHERE pending IS NOT NULL;
         -- Blocks found damaged: the next synchronization or repair stores them anew.
         CREATE TABLE damaged(location INTEGER PRIMARY KEY, found INTEGER NOT NULL);
-        CREATE TABLE scrub(one INTEGER PRIMARY KEY CHECK(one = 1), next INTEGER NOT NULL, began INTEGER NOT NULL);
+        -- Where the disks of a datasource come from, and what their change trackers were last told; of no meaning to the pool.
+        CREATE TABLE source(datasource INTEGER NOT NULL, disk TEXT NOT NULL, path TEXT NOT NULL, track TEXT,
+            PRIMARY KEY(datasource, disk)) WITHOUT ROWID;
+        CREATE TABLE scrub(one INTEGER PRIMARY KEY CHECK(one = 1), next INTEGER NOT NULL);
         """
 
     func read<Result>(_ body: (Database) throws -> Result) throws(StorageFault) -> Result {
-        do { return try queue.read(body) } catch { throw .map(error, path) }
+        do { return try queue.read(body) } catch { throw MapFile.fault(error, path) }
     }
 
     /// One transaction: all of it or nothing, durable when this returns.
     func write<Result>(_ body: (Database) throws -> Result) throws(StorageFault) -> Result {
-        do { return try queue.write(body) } catch { throw .map(error, path) }
+        do { return try queue.write(body) } catch { throw MapFile.fault(error, path) }
     }
 }
 

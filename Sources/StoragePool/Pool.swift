@@ -85,7 +85,7 @@ public final class Pool: Sendable {
                     options.segmentSize, time)
                 try db.run("INSERT INTO volume VALUES(0, '', ?)", time)
             }
-            do { try queue.close() } catch { throw StorageFault.map(error, path) }
+            do { try queue.close() } catch { throw MapFile.fault(error, path) }
             // Last: without it the folder is no pool.
             try writeIdentity(path, pool: id, volume: 0, on: files)
             let parent = path.contains("/") ? String(path[..<path.lastIndex(of: "/")!]) : "."
@@ -108,7 +108,7 @@ public final class Pool: Sendable {
         do {
             return try MapFile.open(
                 Layout.map(path), mirror: Layout.mirror(path), on: files, create: create, readOnly: readOnly)
-        } catch { throw .map(error, Layout.map(path)) }
+        } catch { throw MapFile.fault(error, Layout.map(path)) }
     }
 
     static func writeIdentity(_ folder: String, pool: GUID, volume: Int64, on files: any FileSystem)
@@ -190,10 +190,7 @@ public final class Pool: Sendable {
             defer { lock.close() }
             try finish(datasource)
         }
-        let isToDo = try parts.map.read { db in
-            try db.integer("SELECT 1 FROM freed LIMIT 1") != nil || Reclaiming.hasEmptySegments(db)
-        }
-        if isToDo { try Reclaiming.run(parts) }
+        try reclaimIfNeeded()
     }
 
     /// Datasources with states that are to go.
@@ -238,7 +235,7 @@ public final class Pool: Sendable {
 
     /// Nothing may be asked of the pool after it.
     public func close() throws(StorageFault) {
-        do { try parts.map.queue.close() } catch { throw .map(error, path) }
+        do { try parts.map.queue.close() } catch { throw MapFile.fault(error, path) }
     }
 
     func checkWritable() throws(StorageFault) {
@@ -274,8 +271,9 @@ public final class Pool: Sendable {
     // MARK: Datasources
 
     /// Begins to protect a datasource; its replica is made by the first synchronization.
+    /// - Parameter area: what it is stored in; it stays there as long as it is protected.
     public func add(
-        _ name: String, compression: Int? = nil, sharesBlocks: Bool = false, time: Int64
+        _ name: String, compression: Int? = nil, sharesBlocks: Bool = false, area: AreaChoice = .modern, time: Int64
     ) throws(StorageFault) -> Datasource {
         try checkWritable()
         guard !name.isEmpty, name.utf8.count <= 255, !name.contains(where: { $0.isNewline || $0 == "/" }) else {
@@ -294,10 +292,12 @@ public final class Pool: Sendable {
                     .badInput, "PROTECTED", "datasource \(name)", "the pool protects one of that name already",
                     "Back it up again, or choose another name")
             }
+            let area = try Areas.place(name, area, at: time, db, parts)
             try db.run(
-                "INSERT INTO datasource(name, compression, shares, head, stored, created) VALUES(?, ?, ?, 0, 0, ?)",
-                name,
-                compression.map { Int64($0) }, sharesBlocks ? 1 : 0, time)
+                """
+                INSERT INTO datasource(name, compression, shares, area, head, stored, created)
+                VALUES(?, ?, ?, ?, 0, 0, ?)
+                """, name, compression.map { Int64($0) }, sharesBlocks ? 1 : 0, area, time)
             return try db.datasource(named: name)!
         }
     }
@@ -403,16 +403,21 @@ public final class Pool: Sendable {
         if let held = try? file.allocated(), held < Layout.reserveSize { try? file.reserve(0..<Layout.reserveSize) }
     }
 
-    /// Ends what a synchronization leaves to do: states nobody asked to keep. The caller holds the datasource's lock.
-    func tidyAfterSynchronization(_ name: String) throws(StorageFault) {
+    /// Removes states nobody asked to keep. The caller holds the datasource's lock.
+    func removeUnwantedStates(_ name: String) throws(StorageFault) {
         let datasource = try datasource(name)
         let hasOld = try parts.map.read { db in
             try db.integer(
                 "SELECT 1 FROM state WHERE datasource = ? AND epoch < ? AND (point = 0 OR deleting = 1) LIMIT 1",
                 datasource.id, datasource.head)
         }
-        guard hasOld != nil else { return }
-        try finish(datasource)
-        try Reclaiming.run(parts)
+        if hasOld != nil { try finish(datasource) }
+    }
+
+    func reclaimIfNeeded() throws(StorageFault) {
+        let isNeeded = try parts.map.read { db in
+            try db.integer("SELECT 1 FROM freed LIMIT 1") != nil || Reclaiming.hasEmptySegments(db)
+        }
+        if isNeeded { try Reclaiming.run(parts) }
     }
 }

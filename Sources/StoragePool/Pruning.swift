@@ -27,11 +27,14 @@ enum Pruning {
             while from < part.leaves.count {
                 let numbers = part.leaves[from..<min(part.leaves.count, from + leavesTogether)]
                 try pool.map.write { db in
-                    var freed: Int64 = 0
+                    var (freed, blocks): (Int64, Int64) = (0, 0)
                     for number in numbers {
-                        freed += try removeLeaf(part, number, state: state, before: before, after: after, db)
+                        let leaf = try removeLeaf(part, number, state: state, before: before, after: after, db)
+                        (freed, blocks) = (freed + leaf.bytes, blocks + leaf.blocks)
                     }
-                    try db.run("UPDATE datasource SET stored = stored - ? WHERE id = ?", freed, datasource.id)
+                    try db.run(
+                        "UPDATE datasource SET stored = stored - ?, held = held - ? WHERE id = ?", freed,
+                        blocks * pool.block, datasource.id)
                 }
                 from += leavesTogether
             }
@@ -132,10 +135,11 @@ enum Pruning {
 
     private static func removeLeaf(
         _ part: Part, _ number: Int64, state: Int64, before: Int64, after: Int64, _ db: Database
-    ) throws -> Int64 {
-        var freed: Int64 = 0
+    ) throws -> (bytes: Int64, blocks: Int64) {
+        var (freed, blocks): (Int64, Int64) = (0, 0)
         let key = try eachDying(part, number, state: state, before: before, after: after, db) { location in
             freed += location.span
+            blocks += 1
             if location.isShared {
                 try db.run(
                     "INSERT INTO freed(segment, start, length) VALUES(-1, ?, 0)", Int64(bitPattern: location.bits))
@@ -144,7 +148,7 @@ enum Pruning {
             }
         }
         if let key { try db.run("DELETE FROM leaf WHERE id = ?", key.id) }
-        return freed
+        return (freed, blocks)
     }
 
     /// The lists of what changed in (before, state] count for the state after from now on.

@@ -19,8 +19,10 @@ enum Removal {
                 try db.run("DELETE FROM change WHERE disk = ?", disk)
                 try db.run("DELETE FROM disk WHERE id = ?", disk)
             }
+            try db.run("DELETE FROM source WHERE datasource = ?", datasource.id)
             try db.run("DELETE FROM state WHERE datasource = ?", datasource.id)
             try db.run("DELETE FROM datasource WHERE id = ?", datasource.id)
+            try Areas.removeIfEmpty(datasource.area, db)
         }
     }
 

@@ -184,7 +184,9 @@ final class Session: Sendable {
                 recoveryPoint ? 1 : 0, (last?.occupied ?? 0) + tally.occupied, (last?.stored ?? 0) + tally.visible,
                 label)
             try db.run(
-                "UPDATE datasource SET head = ?, stored = stored + ? WHERE id = ?", epoch, tally.born, datasource.id)
+                "UPDATE datasource SET head = ?, stored = stored + ?, held = held + ? WHERE id = ?", epoch, tally.born,
+                tally.held, datasource.id)
+            try Areas.admit(datasource, at: time, makesPoint: recoveryPoint, stores: tally.born, db, pool)
             try db.run("UPDATE share SET pending = NULL WHERE pending = ?", datasource.id)
             try db.run("DELETE FROM session WHERE datasource = ?", datasource.id)
         }
@@ -287,6 +289,8 @@ struct Tally {
     var visible: Int64 = 0
     /// Space of blocks that were not there before, shared ones counted for everybody who uses them.
     var born: Int64 = 0
+    /// The same in whole blocks, bytes.
+    var held: Int64 = 0
     var leaves = 0
 
     mutating func add(from base: Leaf, to leaf: Leaf, block: Int64) {
@@ -297,6 +301,7 @@ struct Tally {
             occupied += ((new.isNone ? 0 : 1) - (old.isNone ? 0 : 1)) * block
             visible += new.span - old.span
             born += new.span
+            if !new.isNone { held += block }
         }
     }
 

@@ -8,7 +8,7 @@ extension Database {
         Datasource(
             id: row["id"], name: row["name"], compression: (row["compression"] as Int64?).map { Int($0) },
             sharesBlocks: row["shares"] as Int64 != 0, area: row["area"], head: row["head"], stored: row["stored"],
-            created: row["created"])
+            held: row["held"], created: row["created"])
     }
 
     func datasources() throws -> [Datasource] {

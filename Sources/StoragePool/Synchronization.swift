@@ -30,17 +30,30 @@ extension Pool {
         var sources = sources
         if kind != .expressFull { for index in sources.indices { sources[index].changes = .everything } }
         let session = try Session(pool: parts, datasource: datasource, sources: sources, kind: kind)
+        let facts = try perform(
+            session, verifying: isFirst && verifying, at: time, recoveryPoint: recoveryPoint, label: label,
+            workers: workers, progress: progress)
+        try? reclaimIfNeeded()
+        return facts
+    }
+
+    private func perform(
+        _ session: Session, verifying: Bool, at time: Int64, recoveryPoint: Bool, label: String, workers: Int,
+        progress: ProgressReport?
+    ) throws(StorageFault) -> SynchronizationFacts {
         defer { session.end() }
         let facts: SynchronizationFacts
         do throws(StorageFault) {
             try transfer(session, workers: workers, progress: progress)
-            let verified = isFirst && verifying ? try verify(session, workers: workers) : 0
+            let verified = verifying ? try verify(session, workers: workers) : 0
             facts = try session.commit(at: time, recoveryPoint: recoveryPoint, label: label, verified: verified)
         } catch {
             try? session.abandon()
+            Areas.noteRefusal(error, of: session.datasource, at: time, parts)
             throw error
         }
-        try tidyAfterSynchronization(name)
+        // The new state is there, whatever comes of what it replaces: that is tried again by the next that opens the pool.
+        try? removeUnwantedStates(session.datasource.name)
         return facts
     }
 

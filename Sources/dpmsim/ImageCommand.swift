@@ -16,7 +16,8 @@ struct ImageCommand: ParsableCommand {
             """,
         subcommands: [
             ImageInfo.self, ImageCreate.self, ImageConvert.self, ImageCompare.self, ImageMap.self,
-            ImageCheckpoint.self, ImageMergeCommand.self, ImageResize.self, ImageReparent.self, ImageDump.self,
+            ImageCheckpoint.self, ImageMergeCommand.self, ImageResize.self, ImageReparent.self, ImageServe.self,
+            ImageWrite.self, ImageDump.self,
         ])
 }
 
@@ -35,20 +36,7 @@ struct ImageOptions: ParsableArguments {
     }
 
     /// Runs `body` and ends the program by what it throws.
-    func ending(_ body: () throws -> Void) throws {
-        do {
-            try body()
-        } catch let fault as StorageFault {
-            if fault.id == "IMAGE-STOPPED" {
-                Terminal.errors.line("Stopped.")
-                throw Ending.interrupted
-            }
-            if json { try JSONOutput.print(["fault": StorageFaultFact(fault)]) }
-            let complaint = Complaint(fault)
-            complaint.print()
-            throw complaint.status
-        }
-    }
+    func ending(_ body: () throws -> Void) throws { try endingByFault(json: json, body) }
 }
 
 /// A path that means the same in every folder: what is written into image files must.
@@ -87,6 +75,7 @@ enum FormatName: String, CaseIterable, ExpressibleByArgument {
 /// A number of bytes as the command line gives it: with a unit, or plain.
 struct ByteCount: ExpressibleByArgument {
     var count: Int64
+    init(_ count: Int64) { self.count = count }
     init?(argument: String) {
         let spaced = argument.replacing(/^([0-9.]+)([A-Za-z]+)$/) { "\($0.output.1) \($0.output.2)" }
         guard let count = Int64(argument) ?? Bytes(spaced)?.count, count >= 0 else { return nil }
@@ -129,7 +118,8 @@ struct NewImageOptions: ParsableArguments {
 final class ByteProgress: Sendable {
     private let line = Mutex(Progress())
 
-    init() { Interrupt.listen() }
+    /// - Parameter listening: whether Control-C asks the work to stop; else it ends the program.
+    init(listening: Bool = true) { if listening { Interrupt.listen() } }
 
     var callback: ImageProgress {
         { [self] done, total in

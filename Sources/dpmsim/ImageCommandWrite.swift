@@ -163,7 +163,8 @@ struct ImageResize: ParsableCommand {
                 throw error
             }
             try image.close()
-            try WrittenFact(target, access, format: format?.format).tell("\(path): \(Bytes(size.count)).", json: options.json)
+            try WrittenFact(target, access, format: format?.format)
+                .tell("\(path): \(Bytes(size.count)).", json: options.json)
         }
     }
 }

@@ -1,7 +1,8 @@
 import BlockDeviceContract
-import DiskImages
 import Files
 import Testing
+
+@testable import DiskImages
 
 /// A file that is no image read here, or no image any more.
 struct ForeignFile: Hashable, Sendable {
@@ -105,6 +106,16 @@ struct ForeignFile: Hashable, Sendable {
             try DiskImage.reparent(middle, to: leaf, trusting: true, by: scratch.access())
         }
         #expect(fault?.id == "IMAGE-LOOP")
+        for (deepest, id) in [(2, "IMAGE-DEPTH"), (3, nil)] {
+            let opened = Result {
+                try DiskImage.open(leaf, by: scratch.access(), access: .read, format: nil, deepest: deepest).close()
+            }
+            if case .failure(let error) = opened {
+                #expect((error as? StorageFault)?.id == id)
+            } else {
+                #expect(id == nil)
+            }
+        }
         // Made by force: the file that the leaf calls its parent calls itself so.
         let guids = SequentialGUIDs(seed: 1)
         let layer = try VHDXLayer(file: scratch.files.open(middle, .readWrite), writable: true, guids: guids)

@@ -97,7 +97,7 @@ struct CutRuns {
                 let cut = again.copy()
                 cut.powerCut(loss)
                 cuts += 1
-                try look(
+                aftermath.look(
                     at: cut, "\(name), opening cut at \(second), \(loss)", allowed: ended ? [after] : steps(told, after))
             }
             second += secondStride

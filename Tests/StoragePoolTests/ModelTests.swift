@@ -13,10 +13,16 @@ import Testing
                 return
             }
             if step % 10 == 0 {
-                let found = try model.differences()
+                let found = try model.differences() + model.pool.check().map(\.description)
                 #expect(found == [], "seed \(seed), step \(step): \(model.log.suffix(12))")
                 if !found.isEmpty { return }
             }
         }
+        #expect(try model.pool.scrub().damage == [])
+        for name in model.machines.keys.sorted() { try model.pool.remove(name) }
+        let space = try model.pool.space()
+        #expect(
+            space.volumes.allSatisfy { $0.live == 0 && $0.segments == 0 } && space.pending == 0,
+            "seed \(seed): \(space)")
     }
 }

@@ -60,6 +60,8 @@ final class ModelDisk {
 
     func resize(_ random: inout SplitMix) {
         let size = random.below(12) * 512 * 97 + 512
+        // A disk that shrinks and grows between two backups holds zeros where it held data: that is a change like any other.
+        changes.append(Int64(min(size, content.count))..<Int64(max(size, content.count)))
         if size < content.count {
             content.removeLast(content.count - size)
         } else {

@@ -24,7 +24,7 @@ struct Holdings: Sendable {
     var volumes = 1
     var time: Int64 = 1_800_000_000
     /// Steps done so far, and what was held after each.
-    private(set) var steps: [Holdings] = []
+    fileprivate(set) var steps: [Holdings] = []
 
     private mutating func endStep() {
         var now = self

@@ -4,8 +4,8 @@ import json
 COMMANDS = {
     "version": "--version",
     "create": "pool create {pool}",
-    "create zstd": "pool create {pool} --zstd 1",
     "protect": "pool protect {pool} {name} {image} --no-verify",
+    "protect zstd": "pool protect {pool} {name} {image} --no-verify --zstd 1",
     "protect verified": "pool protect {pool} {name} {image}",
     "backup": "pool backup {pool} {name} --changes {ranges}",
     "backup by scan": "pool backup {pool} {name} --scan",
