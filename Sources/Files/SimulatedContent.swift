@@ -197,10 +197,9 @@ struct SimulatedContent: Sendable {
     }
 
     private mutating func resizeSilently(to new: Int64) {
-        if new < size {
-            for page in pages.keys.filter({ Self.bytes(of: $0).upperBound > new }) {
-                Self.clear(new..<Int64.max / 2, in: page, of: &pages)
-            }
+        // Also what was put behind the end before: on a medium nothing is there.
+        for page in pages.keys.filter({ Self.bytes(of: $0).upperBound > new }) {
+            Self.clear(new..<Int64.max / 2, in: page, of: &pages)
         }
         order = nil
         size = new

@@ -219,7 +219,18 @@ public final class Pool: Sendable {
                 """, id
             ).map { $0[0] as Int64 }
         }
-        for state in states { try Pruning.remove(state, of: datasource, parts) }
+        for state in states {
+            let unread: any StoreFile
+            do throws(StorageFault) {
+                unread = try parts.locks.unread(id, state, name: datasource.name)
+            } catch {
+                // Somebody reads what was the replica: it goes another time.
+                if error.kind == .busy { continue }
+                throw error
+            }
+            defer { unread.close() }
+            try Pruning.remove(state, of: datasource, parts)
+        }
     }
 
     /// Nothing may be asked of the pool after it.
@@ -404,6 +415,9 @@ public final class Pool: Sendable {
     }
 
     func reclaimIfNeeded() throws(StorageFault) {
-        if try parts.map.read({ try $0.integer("SELECT 1 FROM freed LIMIT 1") }) != nil { try Reclaiming.run(parts) }
+        let isNeeded = try parts.map.read { db in
+            try db.integer("SELECT 1 FROM freed LIMIT 1") != nil || Reclaiming.hasEmptySegments(db)
+        }
+        if isNeeded { try Reclaiming.run(parts) }
     }
 }

@@ -10,6 +10,11 @@ enum Reclaiming {
     @discardableResult
     static func run(_ pool: PoolParts) throws(StorageFault) -> Int64 {
         try dropShares(pool)
+        // A hole cannot be undone. A program that ended while it committed may have left a commit that others see and that is not
+        // durable yet; another one behind it makes it so.
+        if try pool.map.read({ try $0.integer("SELECT 1 FROM freed WHERE segment >= 0 LIMIT 1") }) != nil {
+            try pool.map.write { try $0.run("UPDATE pool SET version = version") }
+        }
         var given: Int64 = 0
         var last: Int64 = 0
         while true {
@@ -63,6 +68,8 @@ enum Reclaiming {
             }
         }
         try file.punch(current)
+        // Before the notes go: a hole that did not last would be space lost for ever.
+        try file.flush()
         return true
     }
 
@@ -85,30 +92,47 @@ enum Reclaiming {
         }
     }
 
-    /// A segment nobody sees any block of goes as a whole, unless somebody writes it.
+    /// Whether there is a segment for `removeEmptySegments`.
+    static func hasEmptySegments(_ db: Database) throws -> Bool { try !emptySegments(db, after: -1).isEmpty }
+
+    private static func emptySegments(_ db: Database, after number: Int64) throws -> [Int64] {
+        try db.rows(
+            """
+            SELECT number FROM segment s WHERE live = 0 AND tail > ? AND number > ?
+            AND NOT EXISTS(SELECT 1 FROM freed f WHERE f.segment = s.number) ORDER BY number LIMIT 64
+            """, Location.unit, number
+        ).map { $0[0] as Int64 }
+    }
+
+    /// A segment nobody sees any block of goes as a whole, unless somebody writes it. The file goes durably before its row, so that
+    /// there is never a file nobody knows; and within the transaction, so that nobody takes the number for a new one meanwhile.
     private static func removeEmptySegments(_ pool: PoolParts) throws(StorageFault) {
-        let empty = try pool.map.read { db in
-            try db.rows(
-                """
-                SELECT number FROM segment s WHERE live = 0 AND tail > ?
-                AND NOT EXISTS(SELECT 1 FROM freed f WHERE f.segment = s.number) ORDER BY number
-                """, Location.unit
-            ).map { $0[0] as Int64 }
-        }
-        for number in empty {
-            let path: String
-            do throws(StorageFault) { path = try pool.segments.path(of: number) } catch { continue }
-            guard try pool.files.kind(of: path) == .file else { continue }
-            let file = try pool.files.open(path, .readWrite)
-            defer { file.close() }
-            guard try file.lock(exclusive: true, wait: false) else { continue }
-            let isGone = try pool.map.write { db in
-                try db.run("DELETE FROM segment WHERE number = ? AND live = 0", number)
-                return db.changesCount == 1
+        var last: Int64 = -1
+        while true {
+            let after = last
+            let empty = try pool.map.read { try emptySegments($0, after: after) }
+            guard let end = empty.last else { return }
+            last = end
+            var held: [(number: Int64, path: String, file: (any StoreFile)?)] = []
+            for number in empty {
+                let path: String
+                do throws(StorageFault) { path = try pool.segments.path(of: number) } catch { continue }
+                let file = try pool.files.kind(of: path) == .file ? try pool.files.open(path, .readWrite) : nil
+                if let file, try !file.lock(exclusive: true, wait: false) { continue }
+                held.append((number, path, file))
             }
-            if isGone {
-                pool.segments.forget(number)
-                try pool.files.remove(path)
+            defer { for (_, _, file) in held { file?.close() } }
+            guard !held.isEmpty else { continue }
+            try pool.map.write { db in
+                var folders: Set<String> = []
+                for (number, path, file) in held {
+                    try db.run("DELETE FROM segment WHERE number = ? AND live = 0 AND tail > ?", number, Location.unit)
+                    guard db.changesCount == 1, file != nil else { continue }
+                    pool.segments.forget(number)
+                    try pool.files.remove(path)
+                    folders.insert(MapBridge.folder(of: path))
+                }
+                for folder in folders.sorted() { try pool.files.syncFolder(folder) }
             }
         }
     }

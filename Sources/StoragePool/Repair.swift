@@ -86,6 +86,8 @@ extension Pool {
         guard !mended.isEmpty else { return ([], lost) }
         try appender.flush()
         let segments = appender.all
+        // A commit that is told to have failed may have happened: from here on nothing is cut off but by the next owner.
+        isCommitted = true
         try parts.map.write { db in
             for segment in segments {
                 try db.run(
@@ -94,7 +96,6 @@ extension Pool {
             }
             for (item, entry) in mended { try replace(item.place, by: entry, db) }
         }
-        isCommitted = true
         return (mended.map { $0.damage }, lost)
     }
 

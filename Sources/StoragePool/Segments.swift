@@ -153,7 +153,10 @@ final class SegmentAppender: Sendable {
             return claimed
         }
         for segment in segments {
-            if !committed { try? segment.file.truncate(to: segment.committed) }
+            if !committed {
+                try? segment.file.truncate(to: segment.committed)
+                try? segment.file.flush()
+            }
             try? segment.file.unlock()
             segment.file.close()
         }
@@ -203,6 +206,26 @@ final class SegmentAppender: Sendable {
         }
         if isFresh { try begin(file, number) }
         return file
+    }
+
+    /// Cuts off what lies behind the committed tails of segments nobody writes. Nothing in the map may speak of it any more.
+    /// O(segments); for after an interruption.
+    static func cutOff(_ pool: PoolParts) throws(StorageFault) {
+        let all = try pool.map.read { try $0.rows("SELECT number FROM segment ORDER BY number").map { $0[0] as Int64 } }
+        for number in all {
+            let path: String
+            do throws(StorageFault) { path = try pool.segments.path(of: number) } catch { continue }
+            guard try pool.files.kind(of: path) == .file else { continue }
+            let file = try pool.files.open(path, .readWrite)
+            defer { file.close() }
+            guard try file.size() > Location.unit, try file.lock(exclusive: true, wait: false),
+                let tail = try pool.map.read({ try $0.integer("SELECT tail FROM segment WHERE number = ?", number) }),
+                try file.size() > tail
+            else { continue }
+            try file.truncate(to: tail)
+            // Else it could come back, and nobody would know.
+            try file.flush()
+        }
     }
 
     private func begin(_ file: any StoreFile, _ number: Int64) throws(StorageFault) {

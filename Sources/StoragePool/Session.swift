@@ -203,8 +203,10 @@ final class Session: Sendable {
 
     /// Ends the session as if it had never begun. What cannot be cleaned up now is cleaned up by the next session.
     func abandon() throws(StorageFault) {
-        appender.release(committed: false)
-        try Session.cleanUp(datasource.id, pool)
+        // A commit that was told to have failed may have happened all the same: its data must not be cut off then.
+        let head = try? pool.map.read { try $0.integer("SELECT head FROM datasource WHERE id = ?", datasource.id) }
+        appender.release(committed: head != datasource.head)
+        try Session.cleanUp(datasource.id, pool, cutting: false)
     }
 
     /// Lets others work on the datasource.
@@ -229,9 +231,23 @@ final class Session: Sendable {
 
     /// Takes the leaves of a session that did not end out of the map. The caller holds the datasource's lock. In several transactions,
     /// each of which may be the last one that happens.
-    static func cleanUp(_ datasource: Int64, _ pool: PoolParts) throws(StorageFault) {
+    /// - Parameter cutting: whether what it stored in segments is still to be cut off.
+    static func cleanUp(_ datasource: Int64, _ pool: PoolParts, cutting: Bool = true) throws(StorageFault) {
         let epoch = try pool.map.read { try $0.integer("SELECT epoch FROM session WHERE datasource = ?", datasource) }
         guard let epoch else { return }
+        try takeOut(epoch, of: datasource, pool)
+        // The session is noted until its space is free again: an interruption here is done again, too.
+        if cutting { try SegmentAppender.cutOff(pool) }
+        try pool.map.write { db in
+            try db.run(
+                "DELETE FROM size WHERE epoch = ? AND disk IN (SELECT id FROM disk WHERE datasource = ?)", epoch,
+                datasource)
+            try db.run("DELETE FROM disk WHERE datasource = ? AND born = ?", datasource, epoch)
+            try db.run("DELETE FROM session WHERE datasource = ?", datasource)
+        }
+    }
+
+    private static func takeOut(_ epoch: Int64, of datasource: Int64, _ pool: PoolParts) throws(StorageFault) {
         while true {
             let isDone = try pool.map.write { db -> Bool in
                 let part = try db.rows(
@@ -240,14 +256,7 @@ final class Session: Sendable {
                     WHERE d.datasource = ? AND c.epoch = ? ORDER BY c.disk, c.part LIMIT 1
                     """, datasource, epoch
                 ).first
-                guard let part else {
-                    try db.run(
-                        "DELETE FROM size WHERE epoch = ? AND disk IN (SELECT id FROM disk WHERE datasource = ?)",
-                        epoch, datasource)
-                    try db.run("DELETE FROM disk WHERE datasource = ? AND born = ?", datasource, epoch)
-                    try db.run("DELETE FROM session WHERE datasource = ?", datasource)
-                    return true
-                }
+                guard let part else { return true }
                 let disk: Int64 = part[0]
                 let bytes = try part.withUnsafeData(atIndex: 2) { data in data.map { [UInt8]($0) } ?? [] }
                 for index in 0..<bytes.count / 4 {
