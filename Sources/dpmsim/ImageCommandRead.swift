@@ -206,27 +206,15 @@ struct ImageDump: ParsableCommand {
     @Argument(help: "The file.", completion: .file()) var path: String
     @OptionGroup var options: ImageOptions
 
-    private struct StructureFact: Encodable {
-        var name: String, start: Int64, length: Int64
-        var fields: [[String: String]], problems: [String]
-    }
-
     func run() throws {
         try options.ending {
             let file = try HostFiles().open(absolute(path), .read)
             defer { file.close() }
             let structures = try dump(file)
             if options.json {
-                try JSONOutput.print(
-                    structures.map { structure in
-                        StructureFact(
-                            name: structure.name, start: structure.place.lowerBound,
-                            length: structure.place.upperBound - structure.place.lowerBound,
-                            fields: structure.fields.map { ["name": $0.name, "value": $0.value] },
-                            problems: structure.problems)
-                    })
+                try JSONOutput.print(structures.map(StructureFact.init))
             } else {
-                tell(structures)
+                tell(structures, on: Terminal.output)
             }
             if structures.contains(where: { !$0.problems.isEmpty }) { throw Ending.badInput }
         }
@@ -254,18 +242,5 @@ struct ImageDump: ParsableCommand {
                 .badInput, "IMAGE-FORMAT", path, "it has no structures that are known here",
                 action: "Name a VHD, VHDX, VMCX or VMRS file")
         }
-    }
-
-    private func tell(_ structures: [StructureDump]) {
-        let out = Terminal.output
-        for structure in structures {
-            let place = structure.place
-            out.line(
-                out.styled(structure.name, .bold) + "  bytes \(place.lowerBound) to \(place.upperBound)")
-            for field in structure.fields { out.line("  \(field.name): \(field.value)") }
-            for problem in structure.problems { out.line("  " + out.styled("problem", .red) + ": \(problem)") }
-        }
-        let count = structures.reduce(0) { $0 + $1.problems.count }
-        out.line("\(structures.count) structures, \(count) problem\(count == 1 ? "" : "s").")
     }
 }
