@@ -1,6 +1,7 @@
 import ArgumentParser
 import DiskImages
 import Files
+import Foundation
 import StoragePool
 import Units
 
@@ -38,13 +39,9 @@ struct PoolOptions: ParsableArguments {
 
     /// For commands that read recovery points: they are held against pruning, unless the pool lies where nothing can be written.
     func read(_ body: (Pool) throws -> Void) throws {
-        let open = { () throws(StorageFault) -> Pool in
-            do throws(StorageFault) { return try Pool.open(absolute(pool), on: HostFiles()) } catch {
-                guard [.readOnly, .permission].contains(error.kind) else { throw error }
-                return try Pool.open(absolute(pool), on: HostFiles(), writable: false)
-            }
-        }
-        try use(open, body)
+        let path = absolute(pool)
+        let isWritable = access(path, W_OK) == 0 || (errno != EROFS && errno != EACCES)
+        try use({ () throws(StorageFault) in try Pool.open(path, on: HostFiles(), writable: isWritable) }, body)
     }
 
     private func use(_ open: () throws(StorageFault) -> Pool, _ body: (Pool) throws -> Void) throws {

@@ -160,11 +160,12 @@ struct PoolRestore: ParsableCommand {
                         format: part.image.format.rawValue))
             }
             isDone = true
+            let folder = target.hasSuffix("/") ? target : target + "/"
             let time = SimDuration(roundingUp: clock.seconds).rounded
             try options.tell(
                 facts,
                 facts.map {
-                    "\($0.path): \($0.format) of \(Bytes($0.size)), disk \($0.disk) at recovery point \(number)."
+                    "\(isFolder ? folder + fileName($0.path) : target): \($0.format) of \(Bytes($0.size)), disk \($0.disk) at recovery point \(number)."
                 }
                     + ["Restored in \(time)."])
         }

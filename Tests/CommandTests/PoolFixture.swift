@@ -78,7 +78,7 @@ enum Tool {
 }
 
 /// A folder with images in it that qemu-img made, and pools.
-struct PoolFolder {
+struct PoolFolder: Sendable {
     let scratch: Scratch
 
     init() throws { scratch = try Scratch() }

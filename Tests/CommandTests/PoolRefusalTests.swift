@@ -69,7 +69,7 @@ struct RefusedPool: Hashable, Sendable, CustomTestStringConvertible {
         RefusedPool("pool cat POOL one --offset 9MiB", 2, "DISK-RANGE"),
         RefusedPool("pool nbd POOL one --port 70000", 64, "no port"),
         RefusedPool("pool nbd POOL one --port 1 --socket s", 64, "choose"),
-        RefusedPool("pool nbd POOL one --socket none/s", 2, "NBD-LISTEN"),
+        RefusedPool("pool nbd POOL one --socket none/s", 3, "NBD-LISTEN"),
         RefusedPool("pool prune POOL one", 64, "say which"),
         RefusedPool("pool prune POOL one --keep 0", 64, "--keep"),
         RefusedPool("pool prune POOL one --point 1 --point 9", 2, "POOL-NO-POINT"),

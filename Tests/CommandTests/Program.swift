@@ -43,7 +43,7 @@ enum Program {
 }
 
 /// A folder of one test, gone with it.
-final class Scratch {
+final class Scratch: Sendable {
     let folder: URL
     init() throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("dpmsim-test-\(UUID().uuidString)")
