@@ -25,10 +25,10 @@ enum Areas {
 
         /// What counts against the threshold.
         func used(_ kind: AreaVolume.Kind, _ usage: Usage) -> Bytes {
-            kind == .replica ? Bytes(usage.replica) : Bytes(usage.points) + rules.overhead
+            kind == .replica ? usage.bytes(kind) : usage.bytes(kind) + rules.overhead
         }
         func volume(_ kind: AreaVolume.Kind, _ usage: Usage) -> AreaVolume {
-            AreaVolume(size: size(kind), used: Bytes(kind == .replica ? usage.replica : usage.points))
+            AreaVolume(size: size(kind), used: usage.bytes(kind))
         }
     }
 
@@ -36,6 +36,9 @@ enum Areas {
     struct Usage {
         var replica: Int64 = 0
         var points: Int64 = 0
+
+        /// A map that counts wrongly is the check's to tell, not a reason to stop.
+        func bytes(_ kind: AreaVolume.Kind) -> Bytes { Bytes(max(0, kind == .replica ? replica : points)) }
     }
 
     // MARK: Placing
