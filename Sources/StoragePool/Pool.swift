@@ -184,13 +184,26 @@ public final class Pool: Sendable {
     /// Ends what interrupted programs began.
     private func cleanUp() throws(StorageFault) {
         try parts.files.makeFolder(Layout.locks(path))
-        try Session.cleanUpInterrupted(parts)
-        for datasource in try parts.map.read({ try Self.unfinished($0) }) {
-            guard let lock = try parts.locks.tryDatasource(datasource.id) else { continue }
-            defer { lock.close() }
-            try finish(datasource)
+        try usingReserve { () throws(StorageFault) in
+            try Session.cleanUpInterrupted(parts)
+            for datasource in try parts.map.read({ try Self.unfinished($0) }) {
+                guard let lock = try parts.locks.tryDatasource(datasource.id) else { continue }
+                defer { lock.close() }
+                try finish(datasource)
+            }
+            try reclaimIfNeeded()
         }
-        try reclaimIfNeeded()
+    }
+
+    /// Does what frees space but needs a little before: on a full disk in the reserve's place. The body may be called twice.
+    private func usingReserve(_ body: () throws(StorageFault) -> Void) throws(StorageFault) {
+        do throws(StorageFault) { try body() } catch {
+            let reserve = Layout.reserve(path)
+            guard error.kind == .outOfSpace, try parts.files.kind(of: reserve) == .file else { throw error }
+            try parts.files.remove(reserve)
+            defer { restoreReserve() }
+            try body()
+        }
     }
 
     /// Datasources with states that are to go.
@@ -319,11 +332,13 @@ public final class Pool: Sendable {
         let points = try recoveryPoints(of: name)
         var held: [any StoreFile] = []
         for point in points { held.append(try parts.locks.unread(datasource.id, point.number, name: name)) }
-        try Session.cleanUp(datasource.id, parts)
-        try parts.map.write { try $0.run("UPDATE datasource SET deleting = 1 WHERE id = ?", datasource.id) }
-        try Removal.run(datasource, parts)
+        try usingReserve { () throws(StorageFault) in
+            try Session.cleanUp(datasource.id, parts)
+            try parts.map.write { try $0.run("UPDATE datasource SET deleting = 1 WHERE id = ?", datasource.id) }
+            try Removal.run(datasource, parts)
+        }
         for point in points { parts.locks.forgetReading(datasource.id, point.number) }
-        try Reclaiming.run(parts)
+        try usingReserve { () throws(StorageFault) in try Reclaiming.run(parts) }
     }
 
     // MARK: Recovery points
@@ -384,16 +399,12 @@ public final class Pool: Sendable {
             }
             return 0
         }
-        do throws(StorageFault) {
+        try usingReserve { () throws(StorageFault) in
             try finish(datasource)
             try Pruning.remove(point, of: datasource, parts)
-        } catch {
-            guard error.kind == .outOfSpace else { throw error }
-            // What the reserve is for: pruning needs a little space before it frees any.
-            try? parts.files.remove(Layout.reserve(path))
-            try Pruning.remove(point, of: datasource, parts)
         }
-        let freed = try Reclaiming.run(parts)
+        var freed: Int64 = 0
+        try usingReserve { () throws(StorageFault) in freed = try Reclaiming.run(parts) }
         restoreReserve()
         return freed
     }

@@ -7,6 +7,8 @@ struct CutRuns {
     /// Between cuts, in writes.
     var stride = 1
     var first = 1
+    /// Begins so many writes before the story's end instead, if set.
+    var lastWrites: Int?
     /// What the tested program sees instead of the disk.
     var through: @Sendable (SimulatedDisk) -> any FileSystem = { $0 }
     /// Whether the cleaning up at the next opening is cut as well, at each of so many writes; 0 for not at all.
@@ -34,7 +36,6 @@ struct CutRuns {
     }
 
     mutating func run() throws {
-        aftermath.through = through
         let (base, before) = try Self.past(story)
         var after = before
         do {
@@ -42,6 +43,7 @@ struct CutRuns {
             let pool = try Pool.open(PoolStory.path, on: disk)
             try story.story(pool, &after)
             try pool.close()
+            if let lastWrites { first = max(1, disk.writeCalls - lastWrites) }
             aftermath.look(at: disk, "without a cut", allowed: [after])
         }
         var call = first
@@ -108,13 +110,12 @@ struct CutRuns {
 /// Looks at a disk after something went wrong, and gathers what is not as it must be.
 struct Look {
     var problems: [String] = []
-    var through: @Sendable (SimulatedDisk) -> any FileSystem = { $0 }
     let scratch = Buffer(count: 1 << 20)
 
     /// Opens the disk, compares, does the rest, and empties the pool.
     mutating func look(at disk: SimulatedDisk, _ name: String, allowed: [Holdings]) {
         do {
-            let pool = try Pool.open(PoolStory.path, on: through(disk))
+            let pool = try Pool.open(PoolStory.path, on: disk)
             var differences: [String] = []
             var found: Holdings?
             for holdings in allowed where found == nil {
@@ -124,6 +125,8 @@ struct Look {
                     found = holdings
                 }
             }
+            let findings = try pool.check()
+            if !findings.isEmpty { problems.append("\(name), check: \(findings.prefix(4))") }
             try pool.close()
             guard var found else {
                 problems.append("\(name): \(differences)")
@@ -131,7 +134,7 @@ struct Look {
             }
             note(name + ", opened", disk)
             // Everything goes on: another backup of what is there, then it all ends.
-            let next = try Pool.open(PoolStory.path, on: through(disk))
+            let next = try Pool.open(PoolStory.path, on: disk)
             for machine in found.machines.keys.sorted() where found.machines[machine]?.disks.isEmpty == false {
                 found.machines[machine]?.write("a", 5 * 4096..<9 * 4096, seed: 4711)
                 try found.backUp(next, machine, byList: false)
