@@ -47,6 +47,9 @@ struct Locks: Sendable {
         try take("sharing", exclusive: exclusive)
     }
 
+    /// Held while freed space is given back. Two that read the same notes could punch a segment that was removed and made anew between.
+    func reclaiming() throws(StorageFault) -> (any StoreFile)? { try take("reclaiming", exclusive: true) }
+
     private func take(_ name: String, exclusive: Bool) throws(StorageFault) -> (any StoreFile)? {
         let file = try files.open(folder + "/" + name, .createOrOpen)
         return try file.lock(exclusive: exclusive, wait: false) ? file : nil

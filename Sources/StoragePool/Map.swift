@@ -52,7 +52,8 @@ final class Map: Sendable {
         CREATE INDEX share_sum ON share(sum);
         CREATE INDEX share_pending ON share(pending) WHERE pending IS NOT NULL;
         -- Blocks found damaged: the next synchronization or repair stores them anew.
-        CREATE TABLE damaged(location INTEGER PRIMARY KEY, found INTEGER NOT NULL);
+        CREATE TABLE damaged(location INTEGER NOT NULL, disk INTEGER NOT NULL, leaf INTEGER NOT NULL,
+            place INTEGER NOT NULL, PRIMARY KEY(location, disk, leaf, place)) WITHOUT ROWID;
         -- Where the disks of a datasource come from, and what their change trackers were last told; of no meaning to the pool.
         CREATE TABLE source(datasource INTEGER NOT NULL, disk TEXT NOT NULL, path TEXT NOT NULL, track TEXT,
             PRIMARY KEY(datasource, disk)) WITHOUT ROWID;

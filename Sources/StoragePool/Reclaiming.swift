@@ -6,9 +6,12 @@ import GRDB
 enum Reclaiming {
     private static let together = 8_192
 
-    /// Gives back what can be given back now; returns bytes. What is on a missing volume waits.
+    /// Gives back what can be given back now; returns bytes. What is on a missing volume waits. Where another program does it already,
+    /// it is left to that one.
     @discardableResult
     static func run(_ pool: PoolParts) throws(StorageFault) -> Int64 {
+        guard let lock = try pool.locks.reclaiming() else { return 0 }
+        defer { lock.close() }
         try dropShares(pool)
         // A hole cannot be undone. A program that ended while it committed may have left a commit that others see and that is not
         // durable yet; another one behind it makes it so.

@@ -178,7 +178,10 @@ extension Pool {
                 try db.run("DELETE FROM scrub")
                 for place in sorted {
                     let key = place.entry.location.marked(shared: false)
-                    try db.run("INSERT OR IGNORE INTO damaged VALUES(?, 1)", Int64(bitPattern: key.bits))
+                    try db.run(
+                        "INSERT OR IGNORE INTO damaged VALUES(?, ?, ?, ?)", Int64(bitPattern: key.bits), place.disk,
+                        place.leaf,
+                        Int64(place.index))
                 }
             }
         }

@@ -58,17 +58,32 @@ extension Pool {
     }
 
     private func transfer(_ session: Session, workers: Int, progress: ProgressReport?) throws(StorageFault) {
-        let damaged = try parts.map.read { db in
-            Set(try db.rows("SELECT location FROM damaged").map { UInt64(bitPattern: $0[0] as Int64) })
+        let found = try parts.map.read { db in
+            try db.rows("SELECT location, disk, leaf, place FROM damaged").map { row in
+                (
+                    bits: UInt64(bitPattern: row[0] as Int64), disk: row[1] as Int64,
+                    block: (row[2] as Int64) * Int64(Leaf.count) + (row[3] as Int64)
+                )
+            }
         }
+        // What a scrub found damaged is read again also where nothing changed.
+        let disks = session.disks.map { disk in
+            var disk = disk
+            if case .ranges(let ranges) = disk.changes {
+                let own = found.filter { $0.disk == disk.id }
+                disk.changes = .ranges(ranges + own.map { $0.block * parts.block..<($0.block + 1) * parts.block })
+            }
+            return disk
+        }
+        let damaged = Set(found.map { $0.bits })
         let context = WorkContext(
-            block: Int(parts.block), disks: session.disks, appender: session.appender,
+            block: Int(parts.block), disks: disks, appender: session.appender,
             compression: session.datasource.compression,
             sharing: session.datasource.sharesBlocks
                 ? Sharing(map: parts.map, segments: parts.segments, block: Int(parts.block)) : nil,
             damaged: damaged, recordsDifferences: session.kind == .consistencyCheck)
         let feed = try LeafFeed(
-            disks: session.disks, block: parts.block, epoch: session.datasource.head, map: parts.map)
+            disks: disks, block: parts.block, epoch: session.datasource.head, map: parts.map)
         let done = Mutex<Int64>(0)
         let span = parts.block * Int64(Leaf.count)
         try Workers.run(workers) { (_, halt) throws(StorageFault) in

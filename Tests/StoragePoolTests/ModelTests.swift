@@ -4,10 +4,10 @@ import StoragePool
 import Testing
 
 @Suite("a pool against a plain model") struct ModelTests {
-    @Test("whatever is done, every recovery point is what was protected, also after opening it again", arguments: 1...8)
+    @Test("whatever is done, every recovery point is what was protected, also after opening it again", arguments: 1...4)
     func agreesWithTheModel(seed: Int) throws {
         let model = try PoolModel(path: "/pool", files: SimulatedDisk(), seed: UInt64(seed))
-        for step in 1...(ProcessInfo.processInfo.environment["DPMSIM_STEPS"].flatMap(Int.init) ?? 120) {
+        for step in 1...(ProcessInfo.processInfo.environment["DPMSIM_STEPS"].flatMap(Int.init) ?? 40) {
             do { try model.step() } catch {
                 Issue.record("seed \(seed), step \(step): \(error); \(model.log.suffix(8))")
                 return
