@@ -58,7 +58,9 @@ struct CutRuns {
                 try pool.close()
                 ended = true
             } catch {
-                if !disk.isCut { aftermath.problems.append("\(story.name), write \(call): failed without a cut: \(error)") }
+                if !disk.isCut {
+                    aftermath.problems.append("\(story.name), write \(call): failed without a cut: \(error)")
+                }
             }
             // Steps of a story that ended before the cut have happened.
             for loss in losses {
@@ -100,7 +102,8 @@ struct CutRuns {
                 cut.powerCut(loss)
                 cuts += 1
                 aftermath.look(
-                    at: cut, "\(name), opening cut at \(second), \(loss)", allowed: ended ? [after] : steps(told, after))
+                    at: cut, "\(name), opening cut at \(second), \(loss)", allowed: ended ? [after] : steps(told, after)
+                )
             }
             second += secondStride
         }
@@ -139,7 +142,9 @@ struct Look {
                 found.machines[machine]?.write("a", 5 * 4096..<9 * 4096, seed: 4711)
                 try found.backUp(next, machine, byList: false)
             }
-            if let difference = found.difference(next, scratch) { problems.append("\(name), after a backup: \(difference)") }
+            if let difference = found.difference(next, scratch) {
+                problems.append("\(name), after a backup: \(difference)")
+            }
             for machine in found.machines.keys.sorted() { try found.remove(next, machine) }
             if let difference = found.difference(next, scratch) { problems.append("\(name), emptied: \(difference)") }
             try next.close()

@@ -59,7 +59,8 @@ import Testing
         do {
             var found = allowed.first { $0.difference(pool, look.scratch) == nil }
             guard found != nil else {
-                look.problems.append("\(name), same program: \(allowed.map { $0.difference(pool, look.scratch) ?? "" })")
+                look.problems.append(
+                    "\(name), same program: \(allowed.map { $0.difference(pool, look.scratch) ?? "" })")
                 return
             }
             for machine in found!.machines.keys.sorted() where found!.machines[machine]?.disks.isEmpty == false {

@@ -49,7 +49,8 @@ struct PoolAudit {
         for row in try rows("SELECT number, volume, tail, live FROM segment") {
             segments[row[0]] = Segment(volume: row[1], tail: row[2], live: row[3])
         }
-        let owners = Dictionary(uniqueKeysWithValues: try rows("SELECT id, datasource FROM disk").map { ($0[0], $0[1]) })
+        let owners = Dictionary(
+            uniqueKeysWithValues: try rows("SELECT id, datasource FROM disk").map { ($0[0], $0[1]) })
         var used: [Int64: Set<Int64>] = [:]
         var live: [Int64: Int64] = [:]
         var uses: [UInt64: Int64] = [:]
@@ -84,7 +85,9 @@ struct PoolAudit {
         for row in try rows("SELECT location, uses, pending FROM share") {
             let count = uses.removeValue(forKey: UInt64(bitPattern: row[0])) ?? 0
             let waiting = tight ? 0 : row[1] - count
-            if row[1] != count + max(0, waiting) { problems.append("share \(row[0]): uses \(row[1]), counted \(count)") }
+            if row[1] != count + max(0, waiting) {
+                problems.append("share \(row[0]): uses \(row[1]), counted \(count)")
+            }
             if tight, row[2] != -1 { problems.append("share \(row[0]) is pending") }
         }
         if !uses.isEmpty { problems.append("\(uses.count) shared blocks without a row") }

@@ -7,7 +7,9 @@ import Testing
     /// Between cuts; 1 cuts at every write and is for by hand, in a release build.
     private static let stride = ProcessInfo.processInfo.environment["POOL_CUT_STRIDE"].flatMap(Int.init)
 
-    @Test("whatever is cut, completed points are identical, the interrupted one is there or not", arguments: PoolStory.all)
+    @Test(
+        "whatever is cut, completed points are identical, the interrupted one is there or not", arguments: PoolStory.all
+    )
     func everyCut(story: PoolStory) throws {
         var runs = CutRuns(story)
         runs.stride = Self.stride ?? 97

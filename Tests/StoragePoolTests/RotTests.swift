@@ -100,7 +100,9 @@ import Testing
         }
     }
 
-    @Test("a flipped byte of any file is never returned as data, and is found, named and mended, or lies where nothing is")
+    @Test(
+        "a flipped byte of any file is never returned as data, and is found, named and mended, or lies where nothing is"
+    )
     func everyFile() throws {
         let (base, holdings) = try Self.made()
         var flips = 0
