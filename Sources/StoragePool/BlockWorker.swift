@@ -58,7 +58,8 @@ final class BlockWorker {
     init(_ context: WorkContext) {
         self.context = context
         block = context.block
-        batch = max(1, Self.batchBytes / block)
+        // What is stored together must fit into one segment.
+        batch = max(1, min(Self.batchBytes, Int(context.appender.segmentSize / 4)) / block)
         input = Buffer(count: batch * block)
         compressor = context.compression.map { Compressor(level: $0) }
         output = Buffer(count: compressor == nil ? 0 : batch * block + Compressor.bound(block))

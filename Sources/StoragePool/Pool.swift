@@ -277,6 +277,8 @@ public final class Pool: Sendable {
         try files.syncFolder(folder)
         let number = try parts.map.read { (try $0.integer("SELECT max(number) FROM volume") ?? 0) + 1 }
         try Self.writeIdentity(folder, pool: id, volume: number, on: files)
+        // Else a power cut could take the folder away with all that is in it.
+        try files.syncFolder(MapBridge.folder(of: folder))
         try parts.map.write { try $0.run("INSERT INTO volume VALUES(?, ?, ?)", number, folder, time) }
         parts.segments.add(Segments.Volume(number: number, path: folder, isPresent: true))
     }

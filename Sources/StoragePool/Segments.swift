@@ -104,6 +104,8 @@ final class SegmentAppender: Sendable {
         (self.segments, self.map, self.beforeCutting) = (segments, map, beforeCutting)
     }
 
+    var segmentSize: Int64 { segments.size }
+
     /// What has been claimed so far, in the order of claiming.
     var all: [Claimed] { claimed.withLock { $0 } }
 
