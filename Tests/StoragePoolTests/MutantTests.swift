@@ -37,7 +37,7 @@ import Testing
     @Test("the space of what was removed is used again safely")
     func reuseSurvives() throws {
         var runs = CutRuns(Self.reuse)
-        (runs.first, runs.stride, runs.losses) = (31, 61, [.all])
+        (runs.first, runs.stride, runs.losses) = (31, 151, [.all])
         try runs.run()
         #expect(runs.problems == [])
     }
