@@ -43,4 +43,21 @@ import Testing
         VHDXFormatTests.put(&pages, [entries[0] & 0xF8 | 6] + Array(entries[1..<8]), bat + 8 * 4096)
         #expect(refusal(pages, writable: true) == "VHDX-OVERLAP")
     }
+
+    @Test("a VHDX whose size lies over another metadata item is not resized, and opens as before")
+    func sizeOverItem() throws {
+        var pages = try image().pages
+        // The second item of the table is the size; it is put 4 bytes into the first, the file parameters.
+        VHDXFormatTests.edit(&pages, VHDXFormatTests.metadata, 131_072, seal: false) {
+            let first = Int($0.little(UInt32.self, at: 32 + 16))
+            $0.putLittle(UInt32(first + 8), at: 32 + 16 + 32)
+            $0.putLittle(UInt64(4 << 20), at: first + 8)
+            $0.putLittle(UInt32(12), at: 32 + 20)
+        }
+        let file = VHDXMemoryFile(pages)
+        let layer = try VHDXLayer(file: file, writable: true, guids: SequentialGUIDs(seed: 3))
+        #expect(throws: StorageFault.self) { try layer.resize(to: 8 << 20) }
+        try layer.close()
+        #expect(try VHDXFormatTests.open(file.content).size == 4 << 20)
+    }
 }
