@@ -81,7 +81,8 @@ let package = Package(
         .testTarget(
             name: "StoragePoolTests",
             dependencies: [
-                "StoragePool", "DiskImages", "Files", "Units", .product(name: "GRDB", package: "GRDB.swift"),
+                "StoragePool", "DiskImages", "Files", "Units", "BlockDeviceContract",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: strict),
         // Runs the built program in processes of its own.
         .testTarget(name: "CommandTests", dependencies: ["dpmsim"], swiftSettings: strict),

@@ -186,9 +186,9 @@ struct VHDXFormatTests {
     func outside(_ place: Int64) throws {
         var pages = try vhdxImage(size: 4 << 20)
         Self.edit(&pages, Self.bat, 4096, seal: false) { $0.putLittle(UInt64(bitPattern: place) | 6, at: 0) }
-        let layer = try Self.open(pages, writable: true)
+        let layer = try Self.open(pages)
         #expect(throws: StorageFault.self) { try layer.runs(in: 0..<512) }
-        #expect(throws: StorageFault.self) { try layer.write([UInt8](repeating: 1, count: 512), at: 0) }
+        #expect(throws: StorageFault.self) { _ = try Self.open(pages, writable: true) }
         #expect(try layer.runs(in: 1 << 20..<2 << 20).map(\.place) == [.zero])
         #expect(VHDX.dump(VHDXMemoryFile(pages)).last?.problems.count == 1)
     }

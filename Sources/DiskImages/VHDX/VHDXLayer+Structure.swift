@@ -216,8 +216,19 @@ extension VHDXLayer {
 
     private func patchSize(_ geometry: VHDXGeometry, _ patch: inout VHDXPatch) throws(StorageFault) {
         let region = shared.withLock { $0.regions[1] }
-        guard let item = try metadataTable(region).items.first(where: { $0.guid == VHDXMetadata.diskSize }) else {
+        let items = try metadataTable(region).items
+        guard let index = items.firstIndex(where: { $0.guid == VHDXMetadata.diskSize }) else {
             throw VHDXContents.fault("VHDX-METADATA", file, VHDXProblem("the item virtual disk size is missing"))
+        }
+        let item = items[index]
+        let place = Int64(item.offset)..<Int64(item.offset) + 8
+        // Written over another item, the size would leave a file that opens no more.
+        for other in items.indices where other != index {
+            let start = Int64(items[other].offset)
+            guard !(start..<start + Int64(items[other].length)).overlaps(place) else {
+                throw VHDXContents.fault(
+                    "VHDX-METADATA", file, VHDXProblem("the item virtual disk size lies over another item"))
+            }
         }
         try patch.put(VHDXMetadata.bytes(UInt64(geometry.size)), at: region.lowerBound + Int64(item.offset))
     }

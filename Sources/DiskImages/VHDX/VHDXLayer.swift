@@ -47,7 +47,10 @@ public final class VHDXLayer: ImageLayer {
                 source: contents.source, geometry: metadata.geometry, batOffset: contents.bat.lowerBound),
             dataWriteGUID: session.header.dataWriteGUID, parent: contents.parent, fileSize: size,
             regions: [contents.log, contents.metadataRegion, contents.bat])
-        if writable { session.end = max(session.end, try shared.endOfLastBlock(path)) }
+        if writable {
+            try shared.checkForWriting(path)
+            session.end = max(session.end, try shared.endOfLastBlock(path))
+        }
         self.shared = Mutex(shared)
         self.session = Mutex(session)
     }
@@ -124,8 +127,7 @@ struct VHDXShared: Sendable {
         return try place(entry, content.upperBound - content.lowerBound, "block \(block)", path)
     }
 
-    private func place(_ entry: VHDXEntry, _ count: Int64, _ what: String, _ path: String) throws(StorageFault) -> Int64
-    {
+    func place(_ entry: VHDXEntry, _ count: Int64, _ what: String, _ path: String) throws(StorageFault) -> Int64 {
         let offset = entry.offset
         guard offset >= VHDXFormat.mebibyte, offset <= fileSize, count <= fileSize - offset,
             !regions.contains(where: { $0.overlaps(offset..<offset + count) })
