@@ -78,7 +78,7 @@ import Testing
         arguments: PoolStory.all, [(EIO, false), (EIO, true), (ENOSPC, false), (ENOSPC, true)])
     func failingCalls(story: PoolStory, fault: (code: Int32, forEver: Bool)) throws {
         let result = try fail(
-            story, code: fault.code, forEver: fault.forEver, stride: Self.stride ?? 397,
+            story, code: fault.code, forEver: fault.forEver, stride: Self.stride ?? 1_201,
             from: Self.stride ?? (fault.forEver ? 151 : 63))
         #expect(result.problems == [])
         if Self.stride != nil { print("\(story.name): \(result.faults) faults") }
