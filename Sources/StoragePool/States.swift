@@ -31,7 +31,20 @@ extension Database {
                                       ORDER BY s.epoch DESC LIMIT 1) AS bytes
             FROM disk d WHERE datasource = ?1 AND born <= ?2 AND (died IS NULL OR died > ?2) ORDER BY name
             """, datasource, epoch
-        ).map { DiskFacts(id: $0["id"], name: $0["name"], size: $0["bytes"], sectorSize: Int($0["sector"] as Int64)) }
+        ).map { row in
+            let (id, sector): (Int64, Int64) = (row["id"], row["sector"])
+            let size: Int64? = row["bytes"]
+            // What the device of a disk counts with: bytes that its leaves can number, in sectors there are.
+            guard let size, size >= 0, size < 1 << 52, sector == 512 || sector == 4096, id > 0,
+                id < LeafKey.diskLimit
+            else {
+                throw StorageFault.pool(
+                    .damaged, "DISK", "disk \(id)",
+                    "the map gives it \(size.map { String($0) } ?? "no") bytes in sectors of \(sector)",
+                    "Restore the map from a copy; other disks can be read")
+            }
+            return DiskFacts(id: id, name: row["name"], size: size, sectorSize: Int(sector))
+        }
     }
 
     private func state(_ row: Row) -> RecoveryPoint {
