@@ -13,51 +13,51 @@ final class Map: Sendable {
 
     static let schema = """
         CREATE TABLE pool(version INTEGER NOT NULL, id TEXT NOT NULL, block INTEGER NOT NULL, segment INTEGER NOT NULL,
-            created INTEGER NOT NULL);
-        CREATE TABLE volume(number INTEGER PRIMARY KEY, path TEXT NOT NULL, added INTEGER NOT NULL);
+            created INTEGER NOT NULL) STRICT;
+        CREATE TABLE volume(number INTEGER PRIMARY KEY, path TEXT NOT NULL, added INTEGER NOT NULL) STRICT;
         CREATE TABLE area(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, replica INTEGER NOT NULL,
             points INTEGER NOT NULL, colocated INTEGER NOT NULL, autogrow INTEGER NOT NULL, replica_grown INTEGER,
             points_grown INTEGER, created INTEGER NOT NULL, threshold INTEGER NOT NULL, step INTEGER NOT NULL,
-            percent INTEGER NOT NULL, pause INTEGER NOT NULL, overhead INTEGER NOT NULL);
+            percent INTEGER NOT NULL, pause INTEGER NOT NULL, overhead INTEGER NOT NULL) STRICT;
         CREATE TABLE area_event(id INTEGER PRIMARY KEY, area INTEGER NOT NULL, time INTEGER NOT NULL,
             code INTEGER NOT NULL, volume TEXT NOT NULL, before INTEGER NOT NULL, after INTEGER NOT NULL,
-            note TEXT NOT NULL);
+            note TEXT NOT NULL) STRICT;
         CREATE INDEX area_event_of ON area_event(area);
         CREATE TABLE datasource(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, compression INTEGER,
             shares INTEGER NOT NULL, area INTEGER, head INTEGER NOT NULL, stored INTEGER NOT NULL,
-            held INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL, deleting INTEGER NOT NULL DEFAULT 0);
+            held INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL, deleting INTEGER NOT NULL DEFAULT 0) STRICT;
         -- A disk belongs to the states born <= epoch < died.
         CREATE TABLE disk(id INTEGER PRIMARY KEY, datasource INTEGER NOT NULL, name TEXT NOT NULL,
-            sector INTEGER NOT NULL, born INTEGER NOT NULL, died INTEGER);
+            sector INTEGER NOT NULL, born INTEGER NOT NULL, died INTEGER) STRICT;
         CREATE INDEX disk_of ON disk(datasource);
         CREATE TABLE size(disk INTEGER NOT NULL, epoch INTEGER NOT NULL, bytes INTEGER NOT NULL,
-            PRIMARY KEY(disk, epoch)) WITHOUT ROWID;
+            PRIMARY KEY(disk, epoch)) WITHOUT ROWID, STRICT;
         -- What can be read: recovery points, and the newest state, which is the replica.
         CREATE TABLE state(datasource INTEGER NOT NULL, epoch INTEGER NOT NULL, time INTEGER NOT NULL, kind TEXT NOT NULL,
             point INTEGER NOT NULL, occupied INTEGER NOT NULL, stored INTEGER NOT NULL, label TEXT NOT NULL,
-            deleting INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(datasource, epoch)) WITHOUT ROWID;
-        CREATE TABLE leaf(id INTEGER PRIMARY KEY, entries BLOB NOT NULL);
+            deleting INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(datasource, epoch)) WITHOUT ROWID, STRICT;
+        CREATE TABLE leaf(id INTEGER PRIMARY KEY, entries BLOB NOT NULL) STRICT;
         -- Which leaves have a version of this epoch, so that pruning need not look at all of them.
         CREATE TABLE change(disk INTEGER NOT NULL, epoch INTEGER NOT NULL, part INTEGER NOT NULL, leaves BLOB NOT NULL,
-            PRIMARY KEY(disk, epoch, part)) WITHOUT ROWID;
+            PRIMARY KEY(disk, epoch, part)) WITHOUT ROWID, STRICT;
         CREATE TABLE segment(number INTEGER PRIMARY KEY, volume INTEGER NOT NULL, tail INTEGER NOT NULL,
-            live INTEGER NOT NULL);
+            live INTEGER NOT NULL) STRICT;
         CREATE TABLE freed(id INTEGER PRIMARY KEY, segment INTEGER NOT NULL, start INTEGER NOT NULL,
-            length INTEGER NOT NULL);
+            length INTEGER NOT NULL) STRICT;
         -- A synchronization that has begun: leaves of its epoch may be there already, and nobody sees them.
-        CREATE TABLE session(datasource INTEGER PRIMARY KEY, epoch INTEGER NOT NULL);
+        CREATE TABLE session(datasource INTEGER PRIMARY KEY, epoch INTEGER NOT NULL) STRICT;
         -- Blocks that several datasources may use. `pending` names the datasource whose session has not ended yet.
         CREATE TABLE share(location INTEGER PRIMARY KEY, sum INTEGER NOT NULL, stored INTEGER NOT NULL, uses INTEGER NOT NULL,
-            pending INTEGER);
+            pending INTEGER) STRICT;
         CREATE INDEX share_sum ON share(sum);
         CREATE INDEX share_pending ON share(pending) WHERE pending IS NOT NULL;
         -- Blocks found damaged: the next synchronization or repair stores them anew.
         CREATE TABLE damaged(location INTEGER NOT NULL, disk INTEGER NOT NULL, leaf INTEGER NOT NULL,
-            place INTEGER NOT NULL, PRIMARY KEY(location, disk, leaf, place)) WITHOUT ROWID;
+            place INTEGER NOT NULL, PRIMARY KEY(location, disk, leaf, place)) WITHOUT ROWID, STRICT;
         -- Where the disks of a datasource come from, and what their change trackers were last told; of no meaning to the pool.
         CREATE TABLE source(datasource INTEGER NOT NULL, disk TEXT NOT NULL, path TEXT NOT NULL, track TEXT,
-            PRIMARY KEY(datasource, disk)) WITHOUT ROWID;
-        CREATE TABLE scrub(one INTEGER PRIMARY KEY CHECK(one = 1), next INTEGER NOT NULL);
+            PRIMARY KEY(datasource, disk)) WITHOUT ROWID, STRICT;
+        CREATE TABLE scrub(one INTEGER PRIMARY KEY CHECK(one = 1), next INTEGER NOT NULL) STRICT;
         """
 
     func read<Result>(_ body: (Database) throws -> Result) throws(StorageFault) -> Result {
@@ -193,6 +193,7 @@ extension Database {
             try row.withUnsafeData(atIndex: 0) { data -> [Int64] in
                 let bytes = data.map { [UInt8]($0) } ?? []
                 return (0..<bytes.count / 4).map { Int64(bytes.little(UInt32.self, at: $0 * 4)) }
+                    .filter { $0 < LeafKey.leafLimit }
             }
         }
         numbers.sort()

@@ -150,6 +150,7 @@ public final class Pool: Sendable {
                 .badInput, "VERSION", path, "its map has version \(version), this program reads \(Layout.version)",
                 "Use the program that made it, or a newer one")
         }
+        try map.read { try MapBounds.check($0, path: Layout.map(path)) }
         var known: [Segments.Volume] = []
         for (number, folder) in volumes {
             let folder = number == 0 ? path : folder
