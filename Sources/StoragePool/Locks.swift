@@ -7,11 +7,22 @@ struct Locks: Sendable {
 
     /// Held while something is done with a datasource: synchronized, pruned, removed. Recovery points may be read meanwhile.
     func datasource(_ id: Int64, name: String) throws(StorageFault) -> any StoreFile {
-        try hold("datasource-\(id)", exclusive: true) { () -> StorageFault in
+        if let lock = try tryDatasource(id) { return lock }
+        // Somebody who opens the pool may just be cleaning up after an interrupted program; that does not take long.
+        let cleaning = try cleaningUp()
+        defer { cleaning.close() }
+        return try hold("datasource-\(id)", exclusive: true) { () -> StorageFault in
             .pool(
                 .busy, "BUSY", "datasource \(name)", "something else is being done with it",
                 "Wait until that ends, then try again")
         }
+    }
+
+    /// Held while a datasource is locked only to clean up after interrupted programs. Waits for others who do so.
+    func cleaningUp() throws(StorageFault) -> any StoreFile {
+        let file = try files.open(folder + "/cleaning-up", .createOrOpen)
+        _ = try file.lock(exclusive: true, wait: true)
+        return file
     }
 
     /// Whether nobody works on a datasource; it is locked then.

@@ -111,6 +111,17 @@ public final class Pool: Sendable {
         } catch { throw MapFile.fault(error, Layout.map(path)) }
     }
 
+    /// Also who only looks opens the map for writing if he may: a program that was killed in a transaction has left a journal, and the map
+    /// cannot be read before it is rolled back.
+    private static func openMap(
+        _ path: String, on files: any FileSystem, forWriting: Bool
+    ) throws(StorageFault) -> DatabaseQueue {
+        do throws(StorageFault) { return try openMap(path, on: files, create: false, readOnly: false) } catch {
+            if forWriting { throw error }
+            return try openMap(path, on: files, create: false, readOnly: true)
+        }
+    }
+
     static func writeIdentity(_ folder: String, pool: GUID, volume: Int64, on files: any FileSystem)
         throws(StorageFault)
     {
@@ -133,8 +144,7 @@ public final class Pool: Sendable {
                 .badInput, "NOT-POOL", path, "there is no pool in this folder", "Check the path, or create a pool there"
             )
         }
-        let queue = try openMap(path, on: files, create: false, readOnly: !writable)
-        let map = Map(path: Layout.map(path), queue: queue)
+        let map = Map(path: Layout.map(path), queue: try openMap(path, on: files, forWriting: writable))
         let (version, id, block, segment, volumes) = try map.read { db in
             guard let row = try db.rows("SELECT version, id, block, segment FROM pool").first else {
                 throw StorageFault.pool(
@@ -187,7 +197,10 @@ public final class Pool: Sendable {
         try parts.files.makeFolder(Layout.locks(path))
         try usingReserve { () throws(StorageFault) in
             try Session.cleanUpInterrupted(parts)
-            for datasource in try parts.map.read({ try Self.unfinished($0) }) {
+            let unfinished = try parts.map.read { try Self.unfinished($0) }
+            let cleaning = unfinished.isEmpty ? nil : try parts.locks.cleaningUp()
+            defer { cleaning?.close() }
+            for datasource in unfinished {
                 guard let lock = try parts.locks.tryDatasource(datasource.id) else { continue }
                 defer { lock.close() }
                 try finish(datasource)

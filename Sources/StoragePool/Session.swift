@@ -222,6 +222,9 @@ final class Session: Sendable {
         let begun = try pool.map.read {
             try $0.rows("SELECT datasource FROM session ORDER BY datasource").map { $0[0] as Int64 }
         }
+        guard !begun.isEmpty else { return }
+        let cleaning = try pool.locks.cleaningUp()
+        defer { cleaning.close() }
         for datasource in begun {
             guard let lock = try pool.locks.tryDatasource(datasource) else { continue }
             defer { lock.close() }
