@@ -89,7 +89,12 @@ public final class HostFile: StoreFile {
 
     deinit { close() }
 
-    public func close() { if closed.first() { Glibc.close(descriptor) } }
+    public func close() {
+        guard closed.first() else { return }
+        // A process that was just forked holds a copy of the descriptor until it runs its own program, and with it the lock.
+        flock(descriptor, LOCK_UN)
+        Glibc.close(descriptor)
+    }
 
     public func size() throws(StorageFault) -> Int64 {
         var status = stat()
