@@ -7,7 +7,7 @@ public enum AreaChoice: Hashable, Sendable {
     /// A pair of volumes of its own, named for the datasource.
     /// - colocation: whether other datasources may join later. As in DPM (31251), that is decided now or never.
     case legacy(
-        replica: Bytes, points: Bytes, autogrow: Bool = true, colocation: Bool = false, rules: AreaRules = .dpm)
+        replica: Bytes, points: Bytes, autogrow: Bool = true, colocation: Bool = false, rules: AreaRules)
     /// The volumes of an area that exists and allows colocation. Modern storage has no colocation: all datasources share its
     /// volumes anyway.
     case colocated(with: String)

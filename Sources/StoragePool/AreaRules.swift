@@ -12,13 +12,8 @@ public struct AreaRules: Hashable, Sendable {
     /// What DPM keeps of the recovery point volume for its own needs, bytes (dpm-facts 2.2).
     public var overhead: Bytes
 
-    /// What DPM does. Its GB is 2^30 bytes, its MB 2^20.
-    public static let dpm = AreaRules()
-
-    public init(
-        threshold: Int64 = 90, growthStep: Bytes = .gibibytes(10), growthPercent: Int64 = 25, growthPause: Int64 = 900,
-        overhead: Bytes = Bytes(600 << 20)
-    ) {
+    /// The pool has no values of its own: which are DPM's is decided in one place, by who uses it.
+    public init(threshold: Int64, growthStep: Bytes, growthPercent: Int64, growthPause: Int64, overhead: Bytes) {
         (self.threshold, self.growthStep, self.growthPercent) = (threshold, growthStep, growthPercent)
         (self.growthPause, self.overhead) = (growthPause, overhead)
     }
@@ -34,8 +29,11 @@ public struct AreaRules: Hashable, Sendable {
 
     /// Whether a volume of `size` is used beyond the threshold.
     /// - Parameter used: bytes, with `overhead` on a recovery point volume; up to `sizeLimit`, as `size`.
-    public func isOverThreshold(used: Bytes, of size: Bytes) -> Bool {
-        min(used, Self.sizeLimit).count * 100 > size.count * threshold
+    public func isOverThreshold(used: Bytes, of size: Bytes) -> Bool { Self.isOver(threshold, used: used, of: size) }
+
+    /// Whether more than `percent` of `size` is used; both up to `sizeLimit`.
+    static func isOver(_ percent: Int64, used: Bytes, of size: Bytes) -> Bool {
+        min(used, sizeLimit).count * 100 > min(size, sizeLimit).count * percent
     }
 
     /// By how much a volume grows by itself.

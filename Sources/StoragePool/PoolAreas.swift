@@ -87,13 +87,14 @@ extension Pool {
 
     // MARK: Alerts
 
-    /// Percent of a pool volume above which 33514 is raised, and free bytes below which 33515 is.
-    public static let volumeThreshold: Int64 = 90
+    /// Free bytes below which 33515 is raised.
     public static let volumeLeast = Bytes(8 << 20)
 
     /// What an operator should know of now: areas by name, then volumes by number.
-    /// - Parameter time: now, seconds since 1970; it decides what an action advises.
-    public func alerts(at time: Int64) throws(StorageFault) -> [PoolAlert] {
+    /// - Parameters:
+    ///   - time: now, seconds since 1970; it decides what an action advises.
+    ///   - volumeThreshold: percent of a pool volume above which 33514 is raised.
+    public func alerts(at time: Int64, volumeThreshold: Int64) throws(StorageFault) -> [PoolAlert] {
         var alerts = try parts.map.read { db in
             try db.areas().flatMap { area -> [PoolAlert] in
                 let usage = try db.usage(of: area.id, block: self.blockSize)
@@ -116,11 +117,11 @@ extension Pool {
                         id: 33515, object: object,
                         cause: "it is full: \(Bytes(max(0, space.free))) of \(total) is free",
                         action: "Prune recovery points, expand the volume, or add another to the pool"))
-            } else if AreaRules(threshold: Self.volumeThreshold).isOverThreshold(used: used, of: total) {
+            } else if AreaRules.isOver(volumeThreshold, used: used, of: total) {
                 alerts.append(
                     PoolAlert(
                         id: 33514, object: object,
-                        cause: "\(used) of \(total) is used, more than \(Self.volumeThreshold) %",
+                        cause: "\(used) of \(total) is used, more than \(volumeThreshold) %",
                         action: "Expand the volume, or add another to the pool"))
             }
         }

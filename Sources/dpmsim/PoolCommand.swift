@@ -18,7 +18,8 @@ struct PoolCommand: ParsableCommand {
         subcommands: [
             PoolCreate.self, PoolAdd.self, PoolProtect.self, PoolBackup.self, PoolPoints.self, PoolDisks.self,
             PoolRestore.self, PoolCat.self, PoolNBD.self, PoolConsistencyCheck.self, PoolPrune.self, PoolRemove.self,
-            PoolStat.self, PoolScrub.self, PoolCheck.self, PoolRepair.self, PoolDump.self,
+            PoolStat.self, PoolScrub.self, PoolCheck.self, PoolRepair.self, PoolDump.self, PoolAreas.self,
+            PoolGrow.self, PoolShrink.self,
         ])
 }
 

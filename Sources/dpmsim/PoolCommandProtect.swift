@@ -69,6 +69,7 @@ struct PoolProtect: ParsableCommand {
     @Flag(help: "Store blocks once that are equal among the datasources protected with --share.") var share = false
     @Flag(help: "Do not read the copy back.") var noVerify = false
     @Flag(help: "Track changes from now on: a track file is kept beside each image.") var tracked = false
+    @OptionGroup var area: AreaOptions
     @Option(help: ArgumentHelp("Of the recovery point, for people.", valueName: "text")) var label = ""
 
     func run() throws {
@@ -79,7 +80,8 @@ struct PoolProtect: ParsableCommand {
             defer { disks.close() }
             // What a program that was killed began is begun anew; it would be busy if that program still ran.
             if try pool.datasources().contains(where: { $0.name == name && $0.head == 0 }) { try pool.remove(name) }
-            _ = try pool.add(name, compression: zstd, sharesBlocks: share, time: WallClock.secondsSince1970)
+            _ = try pool.add(
+                name, compression: zstd, sharesBlocks: share, area: area.choice, time: WallClock.secondsSince1970)
             let facts: SynchronizationFacts
             var work: SourceWork
             do {

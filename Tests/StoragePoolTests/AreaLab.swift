@@ -10,7 +10,7 @@ import Units
 final class AreaLab {
     static let block: Int64 = 16_384
     /// Small volumes: 2 blocks kept back, growth by 4 blocks or a quarter.
-    static let rules = AreaRules(growthStep: Bytes(4 * block), overhead: Bytes(2 * block))
+    static let rules = AreaRules.usual(growthStep: Bytes(4 * block), overhead: Bytes(2 * block))
     /// By disk the version of each block; 0 is a block of zeros.
     typealias Disks = [String: [Int]]
 
@@ -171,5 +171,17 @@ final class AreaLab {
                 try Row.fetchAll(db, sql: "SELECT * FROM \(name) ORDER BY 1, 2").map { "\(name) \($0)" }
             }
         }
+    }
+}
+
+extension AreaRules {
+    /// DPM's values (dpm-facts 2.2, 2.5), those named apart.
+    static func usual(
+        threshold: Int64 = 90, growthStep: Bytes = .gibibytes(10), overhead: Bytes = Bytes(600 << 20),
+        growthPause: Int64 = 900
+    ) -> AreaRules {
+        AreaRules(
+            threshold: threshold, growthStep: growthStep, growthPercent: 25, growthPause: growthPause,
+            overhead: overhead)
     }
 }

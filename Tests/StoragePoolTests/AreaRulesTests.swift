@@ -10,7 +10,7 @@ import Units
             (.gibibytes(44), .gibibytes(11)), (.gibibytes(1000), .gibibytes(250)), (.zero, .gibibytes(10)),
             (AreaRules.sizeLimit, Bytes(1 << 54)),
         ])
-    func growth(size: Bytes, growth: Bytes) { #expect(AreaRules.dpm.growth(of: size) == growth) }
+    func growth(size: Bytes, growth: Bytes) { #expect(AreaRules.usual().growth(of: size) == growth) }
 
     @Test(
         "the threshold is exceeded by the first byte beyond 90 %",
@@ -19,7 +19,7 @@ import Units
             (1 << 60, 1 << 56, true),
         ] as [(Int64, Int64, Bool)])
     func threshold(used: Int64, size: Int64, isOver: Bool) {
-        #expect(AreaRules.dpm.isOverThreshold(used: Bytes(used), of: Bytes(size)) == isOver)
+        #expect(AreaRules.usual().isOverThreshold(used: Bytes(used), of: Bytes(size)) == isOver)
     }
 
     struct Growth: CustomTestStringConvertible, Sendable {
@@ -48,7 +48,7 @@ import Units
             Growth(unallocated: 29, decision: .noSpace(needed: Bytes(30))),
         ])
     func growthDecision(_ growth: Growth) {
-        let rules = AreaRules(growthStep: Bytes(30), overhead: .zero)
+        let rules = AreaRules.usual(growthStep: Bytes(30), overhead: .zero)
         #expect(
             rules.decideGrowth(
                 used: Bytes(growth.used), of: Bytes(100), isAutomatic: growth.isAutomatic, lastGrown: growth.last,
@@ -87,7 +87,7 @@ import Units
             Admission(size: 19, makesPoint: false, refusal: nil),
         ])
     func refusal(_ admission: Admission) {
-        let rules = AreaRules(overhead: Bytes(20))
+        let rules = AreaRules.usual(overhead: Bytes(20))
         let refusal = rules.refusal(
             replica: AreaVolume(size: Bytes(100), used: Bytes(admission.replica)),
             points: AreaVolume(size: Bytes(admission.size), used: Bytes(admission.points)),
@@ -97,7 +97,7 @@ import Units
 
     @Test("DPM's own values are the documented ones")
     func documented() {
-        let rules = AreaRules.dpm
+        let rules = AreaRules.usual()
         #expect(rules.threshold == 90 && rules.growthPercent == 25 && rules.growthPause == 15 * 60)
         #expect(rules.growthStep == .gibibytes(10) && rules.overhead == Bytes(600 * 1_048_576))
         #expect(AreaRefusal.allCases.map { $0.rawValue }.sorted() == [58, 214, 30077, 30195])

@@ -194,7 +194,7 @@ import Units
         let refused = fault { try lab.backUp("vm") }
         #expect(refused?.id == "POOL-58" && refused?.cause.contains("may grow again in 840 s") == true, "\(refused!)")
         #expect(try lab.pool.area("vm").events.map { $0.code } == [.grown, .growthFailed])
-        #expect(try lab.pool.alerts(at: lab.time).isEmpty)
+        #expect(try lab.pool.alerts(at: lab.time, volumeThreshold: 90).isEmpty)
         // The other volume has a pause of its own, and the operator need not wait.
         try lab.pool.growArea("vm", points: Lab.blocks(30), at: lab.time)
         lab.time = grown + 839
@@ -218,7 +218,7 @@ import Units
         lab.time += 900
         try lab.backUp("vm")
         #expect(try lab.pool.area("vm").replica == AreaVolume(size: Lab.blocks(18), used: Lab.blocks(18)))
-        #expect(try lab.pool.alerts(at: lab.time).map { $0.id } == [3100])
+        #expect(try lab.pool.alerts(at: lab.time, volumeThreshold: 90).map { $0.id } == [3100])
     }
 
     @Test("a recovery point volume grows by itself, and without that the synchronization is refused")
@@ -243,7 +243,7 @@ import Units
         let lab = try AreaLab(capacity: 64 << 20)
         let fits = AreaChoice.legacy(
             replica: Bytes(16 << 20), points: Bytes(16 << 20), autogrow: true,
-            rules: AreaRules(growthStep: Bytes(40 << 20), overhead: .zero))
+            rules: AreaRules.usual(growthStep: Bytes(40 << 20), overhead: .zero))
         try lab.protect("vm", blocks: 4, of: 2000, area: fits)
         let before = try lab.map()
         #expect(fault { try lab.protect("vm2", blocks: 4, area: fits) }?.id == "POOL-171")
@@ -254,9 +254,9 @@ import Units
         try lab.backUp("vm")
         #expect(try lab.pool.area("vm").events.map { $0.code } == [.growthFailed])
         #expect(try lab.pool.area("vm").replica.size == Bytes(16 << 20))
-        #expect(try lab.pool.alerts(at: lab.time).map { $0.id } == [3100])
+        #expect(try lab.pool.alerts(at: lab.time, volumeThreshold: 90).map { $0.id } == [3100])
         try lab.pool.setAutogrow(false, area: "vm")
-        #expect(try lab.pool.alerts(at: lab.time).map { $0.action } == ["Grow it"])
+        #expect(try lab.pool.alerts(at: lab.time, volumeThreshold: 90).map { $0.action } == ["Grow it"])
     }
 
     @Test("Modern storage does not take what is promised to areas, and no sizes hold for it otherwise")
@@ -298,11 +298,11 @@ import Units
         #expect(area.points.size == Lab.blocks(5))
         #expect(area.events.map { [$0.before, $0.after] } == [[Lab.blocks(12), Lab.blocks(5)]])
         #expect(area.events.first?.code == .changed && area.events.first?.time == 7)
-        #expect(try lab.pool.alerts(at: 8).map { $0.id } == [3169])
+        #expect(try lab.pool.alerts(at: 8, volumeThreshold: 90).map { $0.id } == [3169])
         #expect(fault { try lab.backUp("vm") }?.id == "POOL-214")
         try lab.prune("vm", 1)
         try lab.backUp("vm")
-        #expect(try lab.pool.alerts(at: 9).isEmpty)
+        #expect(try lab.pool.alerts(at: 9, volumeThreshold: 90).isEmpty)
     }
 
     @Test(
@@ -312,9 +312,12 @@ import Units
             (.legacy(replica: Lab.blocks(1) - Bytes(1), points: Lab.blocks(3), rules: Lab.rules), "POOL-160"),
             (.legacy(replica: Bytes(.max), points: Lab.blocks(3), rules: Lab.rules), "POOL-158"),
             (.legacy(replica: Bytes(1 << 55), points: Lab.blocks(3), rules: Lab.rules), "POOL-171"),
-            (.legacy(replica: Lab.blocks(1), points: Lab.blocks(1), rules: AreaRules(threshold: 0)), "POOL-AREA-RULES"),
             (
-                .legacy(replica: Lab.blocks(1), points: Lab.blocks(1), rules: .init(growthPause: .max)),
+                .legacy(replica: Lab.blocks(1), points: Lab.blocks(1), rules: AreaRules.usual(threshold: 0)),
+                "POOL-AREA-RULES"
+            ),
+            (
+                .legacy(replica: Lab.blocks(1), points: Lab.blocks(1), rules: .usual(growthPause: .max)),
                 "POOL-AREA-RULES"
             ),
             (.colocated(with: "none"), "POOL-NO-AREA"),
@@ -376,12 +379,12 @@ import Units
     func volumes() throws {
         let lab = try AreaLab()
         try lab.pool.addVolume("/second", time: lab.time)
-        #expect(try lab.pool.alerts(at: 0).isEmpty)
+        #expect(try lab.pool.alerts(at: 0, volumeThreshold: 90).isEmpty)
         lab.files.capacity = lab.files.used * 10 / 9 - 1
-        #expect(try lab.pool.alerts(at: 0).map { $0.id } == [33515, 33515])
+        #expect(try lab.pool.alerts(at: 0, volumeThreshold: 90).map { $0.id } == [33515, 33515])
         lab.files.setContents("/big", [UInt8](repeating: 1, count: 160 << 20))
         lab.files.capacity = lab.files.used + (12 << 20)
-        let alerts = try lab.pool.alerts(at: 0)
+        let alerts = try lab.pool.alerts(at: 0, volumeThreshold: 90)
         #expect(alerts.map { $0.id } == [33514, 33514])
         #expect(alerts.map { $0.object } == ["volume 0 at /pool", "volume 1 at /second"])
         lab.files.capacity = 1 << 40
@@ -389,6 +392,8 @@ import Units
         try lab.files.rename("/second", to: "/elsewhere")
         lab.pool = try Pool.open("/pool", on: lab.files)
         #expect(
-            try lab.pool.alerts(at: 0).map { [$0.id.description, $0.object] } == [["33518", "volume 1 at /second"]])
+            try lab.pool.alerts(at: 0, volumeThreshold: 90).map { [$0.id.description, $0.object] } == [
+                ["33518", "volume 1 at /second"]
+            ])
     }
 }

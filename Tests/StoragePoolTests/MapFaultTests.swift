@@ -12,7 +12,7 @@ import Units
             let files = SimulatedDisk()
             let pool = try Pool.create(at: "/pool", on: files, guids: SequentialGUIDs(seed: 1), time: 0)
             let (small, large) = (Bytes.gibibytes(1), Bytes.gibibytes(2))
-            _ = try pool.add("a", area: .legacy(replica: small, points: small), time: 0)
+            _ = try pool.add("a", area: .legacy(replica: small, points: small, rules: .usual()), time: 0)
             files.fault = SimulatedDisk.Fault(
                 call: files.writeCalls + call, onlyWrites: true, code: EIO, forEver: isForEver)
             try? pool.growArea("a", replica: large, at: 0)

@@ -42,6 +42,8 @@ public struct AllocationReview: Sendable, Hashable {
 public enum AllocationFormula {
     /// Share of the data that changes from one recovery point to the next.
     public static let changePerPoint = Fraction.percent(3)
+    /// What DPM keeps of a legacy recovery point volume for its own needs: 600 MB of 2^20 (dpm-facts 2.2).
+    public static let pointVolumeReserve = Bytes(600 << 20)
 
     /// Legacy: 1.5 times the data; and 2 % of it for each day of retention, and 1600 MB.
     public static func legacy(_ data: Bytes, retentionDays: Int, _ tuning: Tuning) -> (replica: Bytes, points: Bytes) {
