@@ -5,6 +5,32 @@ import Testing
     private let folder: PoolFolder
     init() throws { folder = try PoolFolder() }
 
+    @Test("legacy volumes are shared, listed, grown and shrunk; a backup that does not fit changes nothing")
+    func legacyVolumes() throws {
+        try folder.make("a.raw", format: "raw", write: "write -P 17 1M 6M")
+        try folder.run("pool create POOL")
+        try folder.run(
+            "pool protect POOL vm a.raw --replica-volume 8MiB --point-volume 601MiB --no-autogrow --colocation")
+        #expect(
+            try folder.run("pool protect POOL other a.raw --colocate-with vm", status: 3).errors.contains("POOL-58"))
+        try folder.write("a.raw", format: "raw", "write -P 18 1M 2M")
+        #expect(try folder.run("pool backup POOL vm", status: 3).errors.contains("POOL-30195"))
+        #expect(try folder.points("vm") == [1])
+        try folder.run("pool grow POOL vm --replica-volume 16MiB --point-volume 700MiB")
+        try folder.run("pool backup POOL vm")
+        try folder.run("pool protect POOL other a.raw --colocate-with vm")
+        try folder.run("pool shrink POOL vm --point-volume 650MiB")
+        // 600 MiB of a recovery point volume are DPM's own: this one is fuller than its threshold now.
+        let facts = try folder.facts("pool areas POOL", status: 1)
+        #expect((facts["alerts"] as? [[String: Any]])?.map { $0["id"] as? Int } == [3169])
+        let area = try #require((facts["areas"] as? [[String: Any]])?.first)
+        #expect(area["datasources"] as? [String] == ["other", "vm"])
+        #expect(area["replicaUsed"] as? Int == 12 << 20)
+        #expect(area["pointsUsed"] as? Int == 2 << 20)
+        #expect(area["pointsSize"] as? Int == 650 << 20)
+        try folder.run("pool check POOL")
+    }
+
     @Test(
         "a datasource is protected, backed up, restored, pruned and removed", arguments: ["", " --zstd 1", " --share"])
     func wholeLife(kind: String) throws {
