@@ -9,11 +9,25 @@ enum Layout {
     static func locks(_ folder: String) -> String { folder + "/locks" }
     static func segments(_ folder: String) -> String { folder + "/segments" }
     static func identity(_ folder: String) -> String { folder + "/dpmsim-pool" }
+    /// Where an identity file is written before it takes its place.
+    static func newIdentity(_ folder: String) -> String { identity(folder) + ".new" }
     static func segment(_ folder: String, _ number: Int64) -> String {
         let digits = String(number)
         return segments(folder) + "/" + String(repeating: "0", count: max(0, 7 - digits.count)) + digits + ".seg"
     }
     static let reserveSize: Int64 = 8 << 20
+
+    /// Whether an interrupted creation left this folder: the identity file comes last, and before it there are no segments.
+    static func isUnfinishedPool(_ folder: String, on files: any FileSystem) throws(StorageFault) -> Bool {
+        let names = try files.list(folder).map { folder + "/" + $0 }
+        let own = [map(folder), mirror(folder), reserve(folder), locks(folder), segments(folder), newIdentity(folder)]
+        let isOwn = { (name: String) in
+            own.contains(name) || name.hasPrefix(map(folder)) || name.hasPrefix(mirror(folder))
+        }
+        guard !names.isEmpty, names.allSatisfy(isOwn) else { return false }
+        guard names.contains(segments(folder)) else { return true }
+        return try files.list(segments(folder)).isEmpty
+    }
 
     /// The first unit of a segment: magic, version, pool, number, size, CRC-32C of all before it.
     static func segmentHeader(pool: GUID, number: Int64, size: Int64) -> [UInt8] {

@@ -63,6 +63,11 @@ public final class Pool: Sendable {
         switch try files.kind(of: path) {
         case .none: try files.makeFolder(path)
         case .folder:
+            guard try !Layout.isUnfinishedPool(path, on: files) else {
+                throw .pool(
+                    .badInput, "UNFINISHED", path, "a pool was being made here when the program was interrupted",
+                    "Remove the folder, which holds no data, and create the pool again")
+            }
             guard try files.list(path).isEmpty else {
                 throw .pool(
                     .badInput, "NOT-EMPTY", path, "the folder is not empty", "Choose an empty folder or a new name")
@@ -125,7 +130,7 @@ public final class Pool: Sendable {
     static func writeIdentity(_ folder: String, pool: GUID, volume: Int64, on files: any FileSystem)
         throws(StorageFault)
     {
-        let temporary = Layout.identity(folder) + ".new"
+        let temporary = Layout.newIdentity(folder)
         let file = try files.open(temporary, .createOrOpen)
         try file.truncate(to: 0)
         try file.write(Layout.identityText(pool: pool, volume: volume), at: 0)
@@ -280,7 +285,7 @@ public final class Pool: Sendable {
         switch try files.kind(of: folder) {
         case .none: try files.makeFolder(folder)
         case .folder:
-            guard try files.list(folder).isEmpty else {
+            guard try isUnfinishedVolume(folder) else {
                 throw .pool(
                     .badInput, "NOT-EMPTY", folder, "the folder is not empty", "Choose an empty folder or a new name")
             }
@@ -289,12 +294,36 @@ public final class Pool: Sendable {
         }
         try files.makeFolder(Layout.segments(folder))
         try files.syncFolder(folder)
-        let number = try parts.map.read { (try $0.integer("SELECT max(number) FROM volume") ?? 0) + 1 }
+        let known = try parts.map.read { try $0.integer("SELECT number FROM volume WHERE path = ?", folder) }
+        let greatest = try parts.map.read { try $0.integer("SELECT max(number) FROM volume") ?? 0 }
+        let number = known ?? greatest + 1
         try Self.writeIdentity(folder, pool: id, volume: number, on: files)
         // Else a power cut could take the folder away with all that is in it.
         try files.syncFolder(MapBridge.folder(of: folder))
-        try parts.map.write { try $0.run("INSERT INTO volume VALUES(?, ?, ?)", number, folder, time) }
+        if known == nil {
+            try parts.map.write { try $0.run("INSERT INTO volume VALUES(?, ?, ?)", number, folder, time) }
+        }
         parts.segments.add(Segments.Volume(number: number, path: folder, isPresent: true))
+    }
+
+    /// Whether a folder is empty, or holds only what an interrupted `addVolume` of this pool left.
+    private func isUnfinishedVolume(_ folder: String) throws(StorageFault) -> Bool {
+        let files = parts.files
+        for name in try files.list(folder) {
+            switch folder + "/" + name {
+            case Layout.segments(folder):
+                guard try files.list(Layout.segments(folder)).isEmpty else { return false }
+            case Layout.newIdentity(folder): break
+            case Layout.identity(folder):
+                guard let identity = try Layout.readIdentity(folder, on: files), identity.pool == id else {
+                    return false
+                }
+                // A commit may have failed and happened all the same: then this program does not know the volume yet.
+                guard !parts.segments.volumes.contains(where: { $0.number == identity.volume }) else { return false }
+            default: return false
+            }
+        }
+        return true
     }
 
     // MARK: Datasources

@@ -28,10 +28,17 @@ enum Pruning {
                 let numbers = part.leaves[from..<min(part.leaves.count, from + leavesTogether)]
                 try pool.map.write { db in
                     var (freed, blocks): (Int64, Int64) = (0, 0)
+                    var space = FreedSpace()
                     for number in numbers {
-                        let leaf = try removeLeaf(part, number, state: state, before: before, after: after, db)
-                        (freed, blocks) = (freed + leaf.bytes, blocks + leaf.blocks)
+                        let key = try eachDying(part, number, state: state, before: before, after: after, db) {
+                            location in
+                            freed += location.span
+                            blocks += 1
+                            space.add(location)
+                        }
+                        if let key { try db.run("DELETE FROM leaf WHERE id = ?", key.id) }
                     }
+                    try space.note(db)
                     try db.run(
                         "UPDATE datasource SET stored = stored - ?, held = held - ? WHERE id = ?", freed,
                         blocks * pool.block, datasource.id)
@@ -131,24 +138,6 @@ enum Pruning {
             if was.isShared, was == will, own != was { try body(was) }
         }
         return own.key
-    }
-
-    private static func removeLeaf(
-        _ part: Part, _ number: Int64, state: Int64, before: Int64, after: Int64, _ db: Database
-    ) throws -> (bytes: Int64, blocks: Int64) {
-        var (freed, blocks): (Int64, Int64) = (0, 0)
-        let key = try eachDying(part, number, state: state, before: before, after: after, db) { location in
-            freed += location.span
-            blocks += 1
-            if location.isShared {
-                try db.run(
-                    "INSERT INTO freed(segment, start, length) VALUES(-1, ?, 0)", Int64(bitPattern: location.bits))
-            } else {
-                try db.free(location)
-            }
-        }
-        if let key { try db.run("DELETE FROM leaf WHERE id = ?", key.id) }
-        return (freed, blocks)
     }
 
     /// The lists of what changed in (before, state] count for the state after from now on.

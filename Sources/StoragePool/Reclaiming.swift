@@ -42,7 +42,16 @@ enum Reclaiming {
                 }
                 index = next
             }
-            try pool.map.write { db in for id in done { try db.run("DELETE FROM freed WHERE id = ?", id) } }
+            let isAll = done.count == notes.count
+            let ids = done
+            try pool.map.write { db in
+                if isAll {
+                    // No notes come between: new ones have greater numbers.
+                    try db.run("DELETE FROM freed WHERE id > ? AND id <= ? AND segment >= 0", after, end.id)
+                } else {
+                    for id in ids { try db.run("DELETE FROM freed WHERE id = ?", id) }
+                }
+            }
         }
         try removeEmptySegments(pool)
         return given

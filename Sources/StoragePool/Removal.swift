@@ -30,6 +30,7 @@ enum Removal {
     private static func removeLeaves(of disk: Int64, _ db: Database) throws -> Bool {
         let numbers = try db.leafNumbers(
             disk: disk, from: 0, below: LeafKey.leafLimit, asOf: LeafKey.epochLimit - 1, limit: leavesTogether)
+        var space = FreedSpace()
         for number in numbers {
             let first = LeafKey(disk: disk, leaf: number, epoch: 0)
             let last = LeafKey(disk: disk, leaf: number, epoch: LeafKey.epochLimit - 1)
@@ -42,13 +43,7 @@ enum Removal {
                     for index in 0..<Leaf.count {
                         let location = version.leaf[index].location
                         guard !location.isNone, location != before[index].location else { continue }
-                        if location.isShared {
-                            try db.run(
-                                "INSERT INTO freed(segment, start, length) VALUES(-1, ?, 0)",
-                                Int64(bitPattern: location.bits))
-                        } else {
-                            try db.free(location)
-                        }
+                        space.add(location)
                     }
                     before = version.leaf
                 }
@@ -57,6 +52,7 @@ enum Removal {
             }
             try db.run("DELETE FROM leaf WHERE id BETWEEN ? AND ?", first.id, last.id)
         }
+        try space.note(db)
         return !numbers.isEmpty
     }
 }

@@ -149,7 +149,7 @@ extension Pool {
                 "UPDATE share SET location = ?, stored = ? WHERE location = ?", Int64(bitPattern: entry.location.bits),
                 Int64(entry.storedSum), Int64(bitPattern: old.bits))
         }
-        try db.free(old.marked(shared: false))
+        try db.free(old)
     }
 
     /// Keeps what is counted right when a version's blocks take more or less space than before.

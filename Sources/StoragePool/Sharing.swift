@@ -72,7 +72,7 @@ extension Database {
         try run("UPDATE share SET uses = uses - 1 WHERE location = ?", key)
         guard try integer("SELECT uses FROM share WHERE location = ?", key) ?? 0 <= 0 else { return }
         try run("DELETE FROM share WHERE location = ?", key)
-        try free(location.marked(shared: false))
+        try free(location)
     }
 
     /// Takes back a use that an interrupted session counted. A block of its own was never committed: its place may have been given to

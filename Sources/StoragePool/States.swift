@@ -88,15 +88,6 @@ extension Database {
             next = last + 1
         }
     }
-
-    /// Notes space that nobody needs any more: it is given back after the transaction.
-    func free(_ location: Location) throws {
-        try run(
-            "INSERT INTO freed(segment, start, length) VALUES(?, ?, ?)", location.segment, location.offset,
-            location.span)
-        try run("UPDATE segment SET live = live - ? WHERE number = ?", location.span, location.segment)
-        try run("DELETE FROM damaged WHERE location = ?", Int64(bitPattern: location.bits))
-    }
 }
 
 extension StorageFault {

@@ -78,6 +78,20 @@ struct Holdings: Sendable {
         endStep()
     }
 
+    /// Reads every byte that is held, and all that is told of it.
+    func readAll(_ pool: Pool, _ buffer: Buffer) throws {
+        for (name, machine) in machines.sorted(by: { $0.key < $1.key }) {
+            for (point, disks) in machine.points.sorted(by: { $0.key < $1.key }) {
+                for (disk, content) in disks.sorted(by: { $0.key < $1.key }) {
+                    let device = try pool.device(of: name, at: point, disk: disk)
+                    if let difference = try content.difference(from: device, buffer) {
+                        throw WrongBytes(description: "\(name) \(point) \(disk): \(difference)")
+                    }
+                }
+            }
+        }
+    }
+
     // MARK: Comparing
 
     /// What an open pool holds otherwise; nil if nothing.
@@ -114,6 +128,9 @@ struct Holdings: Sendable {
         } catch { return "\(error)" }
     }
 }
+
+/// A pool gave back other bytes than it was given, without an error.
+struct WrongBytes: Error, CustomStringConvertible { var description: String }
 
 /// Something short that is done to a pool that has a past.
 struct PoolStory: Sendable {
@@ -226,6 +243,19 @@ extension PoolStory {
             holdings.machines["vm"]?.disks["c"] = SparseDisk(size: 99 * 4608)
             holdings.machines["vm"]?.write("c", 0..<50_000, seed: 7)
             try holdings.backUp(pool, "vm")
+        },
+        PoolStory(name: "check, scrub and repair", past: three(compression: 1)) { pool, holdings in
+            _ = try pool.check()
+            _ = try pool.scrub(workers: 1)
+            _ = try pool.repair(
+                sources: holdings.machines.mapValues { machine in
+                    machine.disks.map { DiskSource(name: $0.key, device: $0.value.device($0.key)) }
+                }, workers: 1)
+        },
+        PoolStory(name: "read and account", past: three(compression: 1, shares: true)) { pool, holdings in
+            try holdings.readAll(pool, Buffer(count: 1 << 18))
+            _ = try pool.uniqueSpace(of: "vm", point: 2)
+            _ = try pool.space()
         },
     ]
 }
