@@ -109,9 +109,22 @@ public final class DiskImage: BlockDevice {
         public var place: Int64
     }
 
-    /// Where the data of `range` is, ascending; what no piece covers is zeros. Parts that lie together in a file are one piece.
-    /// Asks each layer once for each part that no younger one has.
+    /// Where the data of `range` is, ascending; what no piece covers is zeros, holes of the files too.
     public func pieces(in range: Range<Int64>) throws(StorageFault) -> [Piece] {
+        var pieces: [Piece] = []
+        for piece in try located(in: range) {
+            if let file = (layers[piece.layer] as? any SparseLayer)?.sparseFile {
+                try file.appendData(of: piece, grain: Int64(sectorSize), to: &pieces)
+            } else {
+                pieces.append(piece)
+            }
+        }
+        return pieces
+    }
+
+    /// Which layer says what `range` holds, ascending; what no piece covers is zeros. Parts that lie together in a file are one piece,
+    /// holes or not. Asks each layer once for each part that no younger one has.
+    private func located(in range: Range<Int64>) throws(StorageFault) -> [Piece] {
         var found: [Piece] = []
         var open = [range]
         for (index, layer) in layers.enumerated() where !open.isEmpty {
@@ -152,13 +165,7 @@ public final class DiskImage: BlockDevice {
     public func allocatedRanges(in range: Range<Int64>) throws(StorageFault) -> [Range<Int64>] {
         try checkRead(Int(range.upperBound - range.lowerBound), at: range.lowerBound)
         var ranges: [Range<Int64>] = []
-        for piece in try pieces(in: range) {
-            if let file = (layers[piece.layer] as? any SparseLayer)?.sparseFile {
-                try file.appendData(of: piece, to: &ranges)
-            } else {
-                ranges.appendJoining(piece.range)
-            }
-        }
+        for piece in try pieces(in: range) { ranges.appendJoining(piece.range) }
         return ranges
     }
 
@@ -170,7 +177,8 @@ public final class DiskImage: BlockDevice {
             UnsafeMutableRawBufferPointer(
                 rebasing: buffer[Int(range.lowerBound - offset)..<Int(range.upperBound - offset)])
         }
-        for piece in try pieces(in: range) {
+        // A hole reads as zeros by itself; finding it would cost as much.
+        for piece in try located(in: range) {
             if done < piece.range.lowerBound { part(done..<piece.range.lowerBound).zero() }
             try layers[piece.layer].read(into: part(piece.range), of: LayerRun(piece.range, .here(piece.place)))
             done = piece.range.upperBound

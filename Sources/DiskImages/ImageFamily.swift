@@ -30,17 +30,21 @@ extension VHDLayer: SparseLayer {
 }
 
 extension StoreFile {
-    /// Appends the parts of a piece that are data in this file.
-    func appendData(of piece: DiskImage.Piece, to ranges: inout [Range<Int64>]) throws(StorageFault) {
+    /// Appends the parts of a piece that are data in this file, outwards to multiples of `grain`. O(holes in it).
+    func appendData(
+        of piece: DiskImage.Piece, grain: Int64, to pieces: inout [DiskImage.Piece]
+    ) throws(StorageFault) {
         let shift = piece.range.lowerBound - piece.place
-        let end = piece.range.upperBound - shift
-        var place = piece.place
-        while place < end, let data = try dataRange(from: place), data.lowerBound < end {
-            let part = data.clamped(to: place..<end)
+        var rest = piece.range
+        while !rest.isEmpty, let data = try dataRange(from: rest.lowerBound - shift),
+            data.lowerBound + shift < rest.upperBound
+        {
+            let start = (data.lowerBound + shift) / grain * grain
+            let part = (start..<(data.upperBound + shift).roundedUp(to: grain).value).clamped(to: rest)
             // A file that changes meanwhile must not make this go on for ever.
-            guard part.upperBound > place else { break }
-            ranges.appendJoining(part.lowerBound + shift..<part.upperBound + shift)
-            place = part.upperBound
+            guard !part.isEmpty else { break }
+            pieces.append(DiskImage.Piece(range: part, layer: piece.layer, place: part.lowerBound - shift))
+            rest = part.upperBound..<rest.upperBound
         }
     }
 }

@@ -32,37 +32,6 @@ extension StoreFile {
             offset += Int64(count)
         }
     }
-
-    /// `range` of a disk that lies byte for byte in this file from `shift` on: here where the file has data, zero in its holes and
-    /// behind its end; cut at multiples of `grain`.
-    func runsByHoles(in range: Range<Int64>, grain: Int64, shift: Int64) throws(StorageFault) -> [LayerRun] {
-        var runs: [LayerRun] = []
-        var cursor = range.lowerBound
-        while cursor < range.upperBound {
-            guard let data = try dataRange(from: cursor + shift), data.lowerBound - shift < range.upperBound else {
-                break
-            }
-            let start = max(cursor, (data.lowerBound - shift) / grain * grain)
-            let end = min(range.upperBound, (data.upperBound - shift).roundedUp(to: grain).value)
-            // A file that changes meanwhile must not make this go on for ever.
-            guard end > start else { break }
-            if start > cursor { runs.append(LayerRun(cursor..<start, .zero)) }
-            if let last = runs.last, case .here(let from) = last.place, last.range.upperBound == start {
-                runs[runs.count - 1] = LayerRun(last.range.lowerBound..<end, .here(from))
-            } else {
-                runs.append(LayerRun(start..<end, .here(start + shift)))
-            }
-            cursor = end
-        }
-        if cursor < range.upperBound {
-            if let last = runs.last, last.place == .zero, last.range.upperBound == cursor {
-                runs[runs.count - 1] = LayerRun(last.range.lowerBound..<range.upperBound, .zero)
-            } else {
-                runs.append(LayerRun(cursor..<range.upperBound, .zero))
-            }
-        }
-        return runs
-    }
 }
 
 extension Int64 {

@@ -13,13 +13,12 @@ import Testing
         try file.truncate(to: 4 << 20)
         try file.write([UInt8](repeating: 7, count: 100), at: 1 << 20)
         let layer = try RawLayer(file: file, writable: false, sectorSize: sector)
-        let runs = try layer.runs(in: 512..<(4 << 20) - 1)
-        #expect(runs.first?.place == .zero)
-        #expect(runs.map { $0.range.upperBound }.dropLast() == runs.map { $0.range.lowerBound }.dropFirst())
-        let data = runs.filter { if case .here = $0.place { true } else { false } }
+        let image = try DiskImage.open(folder("a"), on: files, guids: SequentialGUIDs(seed: 1), format: .raw)
+        let data = try image.pieces(in: 512..<(4 << 20) - 1)
         #expect(data.count == 1)
-        #expect(data.allSatisfy { $0.range.contains(1 << 20) && $0.range.lowerBound % Int64(sector) == 0 })
-        #expect(data.allSatisfy { $0.place == .here($0.range.lowerBound) })
+        #expect(data.allSatisfy { $0.range.contains(1 << 20) && $0.range.lowerBound % 512 == 0 })
+        #expect(data.allSatisfy { $0.place == $0.range.lowerBound })
+        #expect(try image.allocatedRanges(in: 0..<4 << 20) == data.map { $0.range })
         #expect(try Probe.content(of: [layer], (1 << 20)..<(1 << 20) + 101) == [UInt8](repeating: 7, count: 100) + [0])
     }
 

@@ -36,11 +36,10 @@ public final class RawLayer: ImageLayer {
     public var linkage: GUID? { nil }
     public var parent: ParentReference? { nil }
 
-    /// As the file system tells holes from data, outwards to whole sectors. O(holes in `range`).
+    /// All is here. Holes are for `DiskImage.allocatedRanges` to tell: asking the file system costs as much as reading a block.
     public func runs(in range: Range<Int64>) throws(StorageFault) -> [LayerRun] {
-        let extent = extent.withLock { $0 }
-        try checkInside(range, of: extent.disk)
-        return try file.runsByHoles(in: range, grain: Int64(sectorSize), shift: 0)
+        try checkInside(range, of: extent.withLock { $0.disk })
+        return range.isEmpty ? [] : [LayerRun(range, .here(range.lowerBound))]
     }
 
     public func read(into buffer: UnsafeMutableRawBufferPointer, of run: LayerRun) throws(StorageFault) {
@@ -81,6 +80,10 @@ public final class RawLayer: ImageLayer {
         defer { file.close() }
         try flush()
     }
+}
+
+extension RawLayer: SparseLayer {
+    var sparseFile: (any StoreFile)? { file }
 }
 
 extension Raw {

@@ -72,7 +72,7 @@ public final class VHDLayer: ImageLayer {
     /// O(blocks and bitmap bytes of `range`). `VHD-TABLE` where a block lies outside the file.
     public func runs(in range: Range<Int64>) throws(StorageFault) -> [LayerRun] {
         try checkInside(range, of: size)
-        if kind == .fixed { return try file.runsByHoles(in: range, grain: Int64(VHD.sector), shift: 0) }
+        if kind == .fixed { return range.isEmpty ? [] : [LayerRun(range, .here(range.lowerBound))] }
         let missing: LayerRun.Place = kind == .differencing ? .parent : .zero
         var runs: [LayerRun] = []
         var offset = range.lowerBound
