@@ -5,8 +5,7 @@ import Testing
 @Suite("a cartridge") struct CartridgeTests {
     @Test("gives back what was written, after loading it again")
     func roundTrip() throws {
-        let disk = SimulatedDisk()
-        let tape = try CartridgeLab.make(on: disk)
+        let (disk, tape) = try CartridgeLab.made()
         #expect(try tape.write(CartridgeLab.bytes(1, 5000)) == .done)
         #expect(try tape.write([UInt8](repeating: 0, count: 70_000)) == .done)
         #expect(try tape.writeFilemarks(1, immediate: true) == .done)

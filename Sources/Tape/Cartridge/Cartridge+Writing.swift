@@ -152,27 +152,25 @@ extension Cartridge {
         epoch &+= 1
         run = nil
         let kept = indexes[partition].storedEnd
-        if storedEnd < before { try file.truncate(to: storedEnd) }
-        if storedEnd > kept, old.storedEnd > kept {
-            for gap in try gaps(old, from: at.object, in: partition) { try file.punch(gap) }
-        }
+        let gaps = storedEnd > kept ? gaps(old, from: at.object, in: partition) : []
         nodes[partition].forget()
+        if storedEnd < before { try file.truncate(to: storedEnd) }
+        for gap in gaps { try file.punch(gap) }
     }
 
     /// The space of what was discarded, between what other partitions have stored.
-    private func gaps(
-        _ old: CartridgeIndex, from object: Int64, in partition: Int
-    ) throws(StorageFault) -> [Range<Int64>] {
+    private func gaps(_ old: CartridgeIndex, from object: Int64, in partition: Int) -> [Range<Int64>] {
         var gaps: [Range<Int64>] = []
         var next = object
-        while next < old.end.object {
-            guard let run = try old.find(next, by: .object, nodes[partition]) else { break }
-            if run.kind == .data {
-                let range = run.storedEnd(next - run.object)..<min(run.storedEnd(run.count), storedEnd)
-                if let last = gaps.last, last.upperBound == range.lowerBound {
-                    gaps[gaps.count - 1] = last.lowerBound..<range.upperBound
-                } else if !range.isEmpty {
-                    gaps.append(range)
+        // Where the index is damaged the space is not given back; nothing else depends on it.
+        while next < old.end.object, let run = try? old.find(next, by: .object, nodes[partition]) {
+            let start = run.storedEnd(next - run.object)
+            let end = min(run.storedEnd(run.count), storedEnd)
+            if run.kind == .data, start < end {
+                if let last = gaps.last, last.upperBound == start {
+                    gaps[gaps.count - 1] = last.lowerBound..<end
+                } else {
+                    gaps.append(start..<end)
                 }
             }
             next = run.object + run.count
