@@ -22,7 +22,13 @@ final class WatchedTape {
         (content, durable, number, isMade) = (past.content, past.durable, past.number + 1_000_000, past.isMade)
     }
 
-    var allowed: [TapeContent] { [durable] + pending }
+    /// What the program that goes on after a fault may have made durable.
+    var later: [TapeContent] = []
+    private var shorter: TapeContent?
+
+    var allowed: [TapeContent] { [durable] + pending + later }
+    /// What the program may take to be on the tape.
+    var present: [TapeContent] { [content] + [shorter].compactMap { $0 } + pending }
 
     private func step(_ outcomes: [TapeContent], _ body: () throws -> Void) throws {
         pending = outcomes
@@ -64,6 +70,7 @@ final class WatchedTape {
         let at = tape.position
         var shorter = content
         shorter[at.partition].removeSubrange(Int(at.object)...)
+        self.shorter = shorter
         let isDurable = Int(at.object) < durable[at.partition].count
         try step(isDurable ? [shorter] : []) {
             if object == .filemark {
