@@ -1,9 +1,6 @@
 public import Files
 
 extension Cartridge {
-    /// Up to this many bytes a record is read together with its header, by one call.
-    private static let shortRecord = 16 << 10
-
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws(StorageFault) -> TapeRead {
         try checkData()
         guard at.object < indexes[at.partition].end.object else { return .endOfData }
@@ -75,15 +72,16 @@ extension Cartridge {
     ) throws(StorageFault) {
         let headerSize = CartridgeRecord.headerSize
         let offset = run.storedEnd(object - run.object)
-        let whole = scratch[0..<headerSize + run.length]
+        var whole = scratch[0..<headerSize]
         let data: UnsafeMutableRawBufferPointer
         do throws(StorageFault) {
             if run.length <= Self.shortRecord || buffer.count < run.length {
+                whole = (run.length <= Self.shortRecord ? scratch : longScratch)[0..<headerSize + run.length]
                 try file.readFully(into: whole, at: offset)
                 data = UnsafeMutableRawBufferPointer(rebasing: whole[headerSize...])
             } else {
                 data = UnsafeMutableRawBufferPointer(rebasing: buffer[..<run.length])
-                try file.readFully(into: scratch[0..<headerSize], at: offset)
+                try file.readFully(into: whole, at: offset)
                 try file.readFully(into: data, at: offset + Int64(headerSize))
             }
         } catch {

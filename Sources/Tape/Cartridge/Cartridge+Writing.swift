@@ -1,8 +1,6 @@
 public import Files
 
 extension Cartridge {
-    /// Up to this many bytes a record is put together with its header and written by one call.
-    private static let shortRecord = 16 << 10
     /// Bytes of data after which the system is asked to begin writing them out.
     private static let writeOut: Int64 = 8 << 20
 

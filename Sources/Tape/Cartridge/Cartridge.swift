@@ -6,7 +6,7 @@ import Protection
 ///
 /// The file is locked as long as the cartridge is loaded. What was acknowledged by `flush`, `writeFilemarks(_:immediate: false)`
 /// or `unload` survives a power cut; what was written since is gone then, as if it had not been. Every record and every structure
-/// is verified when it is read. Memory: 2 MiB and what the index grew by since the last full node (up to 100 KB a partition).
+/// is verified when it is read. Memory: 2 MiB a partition at most, for index nodes.
 public final class Cartridge: TapeMedium {
     public static let longestRecord = CartridgeLayout.longestRecord
     public let path: String
@@ -41,8 +41,12 @@ public final class Cartridge: TapeMedium {
     var at = TapePosition()
     /// The run the head stands in, if known.
     var run: CartridgeRun?
-    /// For headers and short records, and for records longer than their reader's buffer.
-    let scratch = Buffer(count: CartridgeRecord.headerSize + CartridgeLayout.longestRecord)
+    /// Up to this many bytes a record goes together with its header, by one call.
+    static let shortRecord = 16 << 10
+    /// For headers and short records.
+    let scratch = Buffer(count: CartridgeRecord.headerSize + Cartridge.shortRecord)
+    /// For records longer than their reader's buffer.
+    lazy var longScratch = Buffer(count: CartridgeRecord.headerSize + CartridgeLayout.longestRecord)
 
     /// Makes a cartridge file and loads it. A power cut leaves all of it or nothing.
     /// - Parameter time: Unix seconds.
