@@ -48,7 +48,7 @@ struct CartridgeWalk {
 final class CartridgeRecords {
     private let file: any StoreFile
     private let seed: UInt32
-    private let buffer = Buffer(count: CartridgeRecord.headerSize + CartridgeLayout.longestRecord)
+    private var buffer = [UInt8]()
 
     init(_ file: any StoreFile, seed: UInt32) { (self.file, self.seed) = (file, seed) }
 
@@ -56,7 +56,16 @@ final class CartridgeRecords {
     func look(
         at object: Int64, of run: CartridgeRun, partition: Int
     ) throws(StorageFault) -> (header: CartridgeRecord?, problem: String?) {
-        let bytes = buffer[0..<CartridgeRecord.headerSize + run.length]
+        let size = CartridgeRecord.headerSize + run.length
+        if buffer.count < size { buffer = [UInt8](repeating: 0, count: size) }
+        return try buffer.withMutableBytes { (all) throws(StorageFault) in
+            try look(at: object, of: run, partition: partition, UnsafeMutableRawBufferPointer(rebasing: all[..<size]))
+        }
+    }
+
+    private func look(
+        at object: Int64, of run: CartridgeRun, partition: Int, _ bytes: UnsafeMutableRawBufferPointer
+    ) throws(StorageFault) -> (header: CartridgeRecord?, problem: String?) {
         do throws(StorageFault) {
             try file.readFully(into: bytes, at: run.storedEnd(object - run.object))
         } catch {
@@ -69,7 +78,7 @@ final class CartridgeRecords {
         if let difference = header.difference(from: run, partition: partition, object: object) {
             return (header, difference)
         }
-        let data = UnsafeRawBufferPointer(rebasing: bytes[CartridgeRecord.headerSize...])
-        return (header, CRC32C.of(data) == header.dataCRC ? nil : "its data do not have its checksum")
+        let data = UnsafeMutableRawBufferPointer(rebasing: bytes[CartridgeRecord.headerSize...])
+        return (header, CRC32C.of(UnsafeRawBufferPointer(data)) == header.dataCRC ? nil : "its data do not have its checksum")
     }
 }
