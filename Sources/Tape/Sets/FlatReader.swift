@@ -5,15 +5,16 @@ final class FlatReader {
     private let tape: any TapeMedium
     private let buffer: Buffer
     private var unread = 0..<0
-    /// Bytes taken since the beginning.
-    private(set) var position: Int64 = 0
+    /// Bytes of the tape file before the next one.
+    private(set) var position: Int64
     private var isAtEnd = false
     /// The record in which the next byte lies, if any of it was read.
     private(set) var object: Int64
 
-    init(_ tape: any TapeMedium, buffer: Buffer? = nil) {
-        self.tape = tape
-        self.buffer = buffer ?? Buffer(count: tape.maximumRecord)
+    /// - Parameter position: where in the flat stream of its tape file the next record begins.
+    init(_ tape: any TapeMedium, position: Int64 = 0) {
+        (self.tape, self.position) = (tape, position)
+        buffer = Buffer(count: tape.maximumRecord)
         object = tape.position.object
     }
 

@@ -70,6 +70,15 @@ final class Ring<Slot: AnyObject>: @unchecked Sendable {
         }
     }
 
+    /// What is filled and not taken is not wanted any more.
+    func abandon() {
+        locked {
+            taken = filled
+            isClosed = true
+            pthread_cond_broadcast(work)
+        }
+    }
+
     func halt(_ fault: StorageFault) {
         locked {
             if halted == nil { halted = fault }
