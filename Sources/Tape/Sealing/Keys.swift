@@ -70,13 +70,20 @@ enum HKDF {
         _ info: UnsafeMutableRawBufferPointer, _ digest: UnsafeMutableRawBufferPointer,
         _ target: UnsafeMutableRawBufferPointer
     ) -> Int32 {
-        // Constructed with lengths at hand: an empty salt is left out, as HKDF then takes zeros.
+        // A parameter keeps the pointer to its name, so the name must stay where it is.
+        func name(_ text: StaticString) -> UnsafePointer<CChar> {
+            UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+        }
+        // An empty salt is left out: HKDF then takes zeros.
         var parameters = [
-            OSSL_PARAM_construct_utf8_string("digest", digest.bindMemory(to: CChar.self).baseAddress, 0),
-            OSSL_PARAM_construct_octet_string("key", UnsafeMutableRawPointer(mutating: key.baseAddress), key.count),
-            OSSL_PARAM_construct_octet_string("info", info.baseAddress, info.count),
+            OSSL_PARAM_construct_utf8_string(name("digest"), digest.bindMemory(to: CChar.self).baseAddress, 0),
+            OSSL_PARAM_construct_octet_string(
+                name("key"), UnsafeMutableRawPointer(mutating: key.baseAddress), key.count),
+            OSSL_PARAM_construct_octet_string(name("info"), info.baseAddress, info.count),
         ]
-        if !salt.isEmpty { parameters.append(OSSL_PARAM_construct_octet_string("salt", salt.baseAddress, salt.count)) }
+        if !salt.isEmpty {
+            parameters.append(OSSL_PARAM_construct_octet_string(name("salt"), salt.baseAddress, salt.count))
+        }
         parameters.append(OSSL_PARAM_construct_end())
         return EVP_KDF_derive(context, target.bindMemory(to: UInt8.self).baseAddress, target.count, parameters)
     }

@@ -1,38 +1,32 @@
-import COpenSSL
 public import Files
 import Glibc
 
 /// Seals and opens the records of one span: AES-256-GCM over header and content, or, without a key, XXH3 of them. One thread at
 /// a time; keeps its cipher's state, so that a record costs only its own bytes.
 ///
-/// Seal with rising counters only. A span that is written again takes a new salt and prefix, and thereby a new sealer.
+/// Seal with rising counters only (those of records that are the last of something count apart). A span that is written again takes a new salt and prefix, and thereby a new sealer.
 public final class RecordSealer {
-    private let key: RecordKey?
+    /// Nil for suite none.
+    private let cipher: GCM?
     /// The prefix, then the place of counter and flag.
     private let nonce = UnsafeMutableRawBufferPointer.allocate(byteCount: 12, alignment: 4)
-    private var encryptor: OpaquePointer?
-    private var decryptor: OpaquePointer?
-    /// The least counter that has not been sealed.
-    private var next: UInt64 = 0
+    /// By flag the least counter that has not been sealed: counter and flag make the nonce.
+    private var next: [UInt64] = [0, 0, 0]
 
     /// - Parameters:
     ///   - key: nil for suite none.
     ///   - prefix: of the span's nonces, 7 bytes; what follows them is not looked at.
     /// - Throws: `TAPE-24074` for a prefix that is too short, or if OpenSSL has no AES.
     public init(_ key: RecordKey?, prefix: [UInt8]) throws(StorageFault) {
-        self.key = key
+        cipher = key.map { GCM($0.secret) }
         nonce.initializeMemory(as: UInt8.self, repeating: 0)
         guard prefix.count >= 7 else { throw .engine("nonce", "its prefix has \(prefix.count) bytes") }
         nonce.copyBytes(from: prefix[..<7])
     }
 
-    deinit {
-        EVP_CIPHER_CTX_free(encryptor)
-        EVP_CIPHER_CTX_free(decryptor)
-        nonce.deallocate()
-    }
+    deinit { nonce.deallocate() }
 
-    public var suite: SealedHeader.Suite { key == nil ? .none : .aes256gcm }
+    public var suite: SealedHeader.Suite { cipher == nil ? .none : .aes256gcm }
 
     /// Writes header (64), ciphertext and tag (16) at the beginning of `target`; returns their count, `80 + stored.count`.
     ///
@@ -52,30 +46,24 @@ public final class RecordSealer {
         guard target.count >= count, let base = target.baseAddress else {
             throw .refused(header, "\(target.count) bytes of room are fewer than \(count)")
         }
-        guard UInt64(header.counter) >= next else {
-            throw .refused(header, "its nonce may have been used already, record \(next) was to come")
+        let flag = Int(header.flag.rawValue)
+        guard UInt64(header.counter) >= next[flag] else {
+            throw .refused(header, "its nonce may have been used already, record \(next[flag]) was to come")
         }
-        next = UInt64(header.counter) + 1
+        next[flag] = UInt64(header.counter) + 1
 
         header.put(into: target)
         let content = base + SealedHeader.count
         let tag = content + stored.count
-        guard let key else {
+        guard let cipher else {
             if let from = stored.baseAddress, UnsafeRawPointer(content) != from { memmove(content, from, stored.count) }
             Self.checksum(UnsafeRawBufferPointer(start: base, count: SealedHeader.count + stored.count), into: tag)
             return count
         }
-        let context = try context(&encryptor, key, encrypts: 1)
         setNonce(header)
-        var written: Int32 = 0
-        guard EVP_EncryptInit_ex(context, nil, nil, nil, nonce.bindMemory(to: UInt8.self).baseAddress) > 0,
-            EVP_EncryptUpdate(context, nil, &written, bytes(base), Int32(SealedHeader.count)) > 0,
-            stored.isEmpty
-                || EVP_EncryptUpdate(context, bytes(content), &written, bytes(stored.baseAddress!), Int32(stored.count))
-                    > 0,
-            EVP_EncryptFinal_ex(context, bytes(tag), &written) > 0,
-            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(SealedHeader.tagCount), tag) > 0
-        else { throw .engine(header.place, "it could not be encrypted") }
+        guard try cipher.seal(nonce: nonce.baseAddress!, facts: Self.facts(base), stored, into: content) else {
+            throw .engine(header.place, "it could not be encrypted")
+        }
         return count
     }
 
@@ -95,30 +83,15 @@ public final class RecordSealer {
             throw .tag(header.place, "it is \(header.suite.words), where its span is \(suite.words)")
         }
         guard target.count >= count else { throw .refused(header, "\(target.count) bytes of room are too few") }
-        let content = base + SealedHeader.count
-        guard let key else {
+        guard let cipher else {
             try openPlain(header, base, count, into: target)
             return header
         }
-        let context = try context(&decryptor, key, encrypts: 0)
         setNonce(header)
-        var written: Int32 = 0
-        guard EVP_DecryptInit_ex(context, nil, nil, nil, nonce.bindMemory(to: UInt8.self).baseAddress) > 0,
-            EVP_DecryptUpdate(context, nil, &written, bytes(base), Int32(SealedHeader.count)) > 0,
-            count == 0
-                || EVP_DecryptUpdate(context, bytes(target.baseAddress!), &written, bytes(content), Int32(count)) > 0,
-            EVP_CIPHER_CTX_ctrl(
-                context, EVP_CTRL_AEAD_SET_TAG, Int32(SealedHeader.tagCount),
-                UnsafeMutableRawPointer(mutating: content + count)) > 0
-        else {
-            if count > 0 { OPENSSL_cleanse(target.baseAddress, count) }
-            throw .engine(header.place, "it could not be decrypted")
-        }
-        // Final writes nothing in this mode, but wants a place.
-        var rest: UInt8 = 0
-        guard EVP_DecryptFinal_ex(context, &rest, &written) > 0 else {
-            if count > 0 { OPENSSL_cleanse(target.baseAddress, count) }
-            OpenSSL.forget()
+        let content = UnsafeRawBufferPointer(start: base + SealedHeader.count, count: count + SealedHeader.tagCount)
+        let fits = try cipher.open(
+            nonce: nonce.baseAddress!, facts: Self.facts(base), content, into: target.baseAddress)
+        guard fits else {
             throw .tag(
                 header.place, "its tag does not fit its bytes: they were changed, or it was sealed with another key")
         }
@@ -145,31 +118,14 @@ public final class RecordSealer {
         tag.storeBytes(of: XXH3.of(bytes, seed: 1).littleEndian, toByteOffset: 8, as: UInt64.self)
     }
 
-    /// The cipher's state with the key in it, made when first needed.
-    private func context(
-        _ kept: inout OpaquePointer?, _ key: RecordKey, encrypts: Int32
-    ) throws(StorageFault) -> OpaquePointer {
-        if let kept { return kept }
-        let context = try OpenSSL.need(EVP_CIPHER_CTX_new(), "AES-256-GCM", "no memory for it")
-        guard EVP_CipherInit_ex(context, EVP_aes_256_gcm(), nil, key.secret.base, nil, encrypts) > 0 else {
-            EVP_CIPHER_CTX_free(context)
-            throw .engine("AES-256-GCM", "it could not be started")
-        }
-        kept = context
-        return context
+    /// The header, which the tag covers beside the content.
+    private static func facts(_ record: UnsafeRawPointer) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: record, count: SealedHeader.count)
     }
 
     private func setNonce(_ header: SealedHeader) {
         nonce.storeBytes(of: header.counter.bigEndian, toByteOffset: 7, as: UInt32.self)
         nonce[11] = header.flag.rawValue
-    }
-
-    private func bytes(_ pointer: UnsafeRawPointer) -> UnsafePointer<UInt8> {
-        pointer.assumingMemoryBound(to: UInt8.self)
-    }
-
-    private func bytes(_ pointer: UnsafeMutableRawPointer) -> UnsafeMutablePointer<UInt8> {
-        pointer.assumingMemoryBound(to: UInt8.self)
     }
 }
 
