@@ -9,7 +9,9 @@ final class MemoryTape: TapeMedium {
         case zeros(Int)
         case filemark
     }
-    var objects: [Object] = []
+    var objects: [Object] = [] { didSet { if isTampered { marks.removeAll() } } }
+    /// Set before `objects` is changed from outside.
+    var isTampered = false
     var capacity: Int64
     /// Room kept behind early warning.
     var reserve: Int64
@@ -19,6 +21,8 @@ final class MemoryTape: TapeMedium {
     /// Reads and writes until one fails; nil for never.
     var callsLeft: Int?
     private(set) var object = 0
+    /// Filemarks before an object, as far as was asked for.
+    private var marks: [Int64] = []
     private(set) var written: Int64 = 0
     /// Bytes of records that were read.
     private(set) var bytesRead: Int64 = 0
@@ -34,7 +38,13 @@ final class MemoryTape: TapeMedium {
     }
 
     var position: TapePosition {
-        TapePosition(object: Int64(object), file: Int64(objects[..<object].count { $0 == .filemark }))
+        if marks.count > objects.count + 1 { marks.removeAll() }
+        while marks.count <= object {
+            let last = marks.last ?? 0
+            let isMark = marks.isEmpty ? false : objects[marks.count - 1] == .filemark
+            marks.append(isMark ? last + 1 : last)
+        }
+        return TapePosition(object: Int64(object), file: marks[object])
     }
     var room: Int64 { capacity - reserve - written }
 
@@ -80,6 +90,7 @@ final class MemoryTape: TapeMedium {
         if object < objects.count {
             for old in objects[object...] { written -= size(old) }
             objects.removeSubrange(object...)
+            marks.removeAll()
         }
         guard written + size(new) <= capacity else {
             throw StorageFault(.outOfSpace, "TAPE-END-OF-MEDIUM", "tape", "it is full", action: "Nothing")

@@ -69,8 +69,30 @@ struct MadeFile: SetFile {
         var at: Int64 = 0
         for run in runs {
             let part = (at..<at + run.count).clamped(to: offset..<offset + Int64(buffer.count))
-            for byte in part { buffer[Int(byte - offset)] = Self.byte(run.content, byte - at) }
+            if !part.isEmpty {
+                let target = UnsafeMutableRawBufferPointer(
+                    rebasing: buffer[Int(part.lowerBound - offset)..<Int(part.upperBound - offset)])
+                fill(target, run.content, part.lowerBound - at)
+            }
             at += run.count
+        }
+    }
+
+    /// Bytes repeat after 8191, which no record length divides.
+    private func fill(_ target: UnsafeMutableRawBufferPointer, _ content: Content, _ from: Int64) {
+        let period = 8191
+        guard content != .hole, content != .zeros else {
+            _ = target.initializeMemory(as: UInt8.self, repeating: 0)
+            return
+        }
+        let count = min(target.count, period)
+        for index in 0..<count { target[index] = Self.byte(content, (from + Int64(index)) % Int64(period)) }
+        var done = count
+        while done < target.count {
+            let step = min(done, target.count - done)
+            UnsafeMutableRawBufferPointer(rebasing: target[done..<done + step]).copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(target)[..<step]))
+            done += step
         }
     }
 
@@ -125,7 +147,7 @@ struct SetBench {
     static let keyed = try! KeyedCertificate.selfSigned(
         "test", key: .p256, from: 1_600_000_000, until: 2_000_000_000, secrets: SeededSecrets(seed: 1))
     let guids = SequentialGUIDs(seed: 7)
-    let secrets = SeededSecrets(seed: 7)
+    var secrets = SeededSecrets(seed: 7)
 
     static func label(_ family: UInt32 = 77, _ name: String = "T1") -> TapeLabel {
         TapeLabel(

@@ -134,12 +134,10 @@ extension OpenSet {
             },
             more: { slot in
                 switch slot.kind {
-                case .blocks:
-                    defer { isInFile = true }
-                    return isInFile ? .stop : .go
+                case .blocks: return isInFile ? .stop : .go
                 case .sealed:
-                    isInFile = true
                     guard let header = slot.header, header.file == wanted else { return .go }
+                    isInFile = true
                     return header.firstByte &+ header.plainLength >= UInt64(range.upperBound) ? .stop : .go
                 default: return .go
                 }
@@ -239,7 +237,7 @@ extension OpenSet {
     }
 
     /// Holds what was read of a plain file against the checks behind it.
-    private func compare(
+    func compare(
         _ checks: RecordChecks, _ span: SpanInput, _ extent: FileExtent, ends: Bool, _ progress: RestoreProgress
     ) throws(StorageFault) {
         let object = extent.object + Int64(checks.records)

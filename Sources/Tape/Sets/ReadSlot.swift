@@ -23,7 +23,7 @@ final class ReadSlot: @unchecked Sendable {
 
     init(maximum: Int) {
         input = Buffer(count: maximum)
-        output = Buffer(count: SealedHeader.largestContent)
+        output = Buffer(count: maximum)
     }
 }
 

@@ -130,12 +130,14 @@ final class Ring<Slot: AnyObject>: @unchecked Sendable {
 
     /// Calls `body` with the slots that were taken and not released, while no other is taken.
     func restart(_ body: ([Slot]) -> Void) {
-        locked { body((collected..<max(collected, taken)).map { slots[$0 % slots.count] }) }
+        locked { body((collected..<taken).map { slots[$0 % slots.count] }) }
     }
 
     func release() {
         locked {
             collected += 1
+            // Nobody takes what needed no work and is gone.
+            taken = max(taken, collected)
             pthread_cond_signal(room)
         }
     }
