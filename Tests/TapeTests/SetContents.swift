@@ -186,7 +186,9 @@ struct SetBench {
         return try writer.write(files, describe(name), options)
     }
 
-    static func open(_ entry: SetEntry, _ tape: MemoryTape, supply: (any TapeSupply)? = nil) throws -> OpenSet {
+    static func open(
+        _ entry: SetEntry, _ tape: MemoryTape, supply: (any TapeSupply)? = nil
+    ) throws(StorageFault) -> OpenSet {
         try OpenSet(entry, on: tape, with: [keyed], supply: supply)
     }
 

@@ -120,6 +120,12 @@ struct FileExtent: Hashable, Sendable {
         (self.firstByte, self.size, self.modified) = (firstByte, size, modified)
     }
 
+    func shifted(by count: Int64) -> FileExtent {
+        var moved = self
+        moved.object += count
+        return moved
+    }
+
     /// Nil for what no writer writes.
     init?(_ bytes: [UInt8]) {
         guard bytes.count == Self.count, bytes.little(UInt32.self, at: 0) == Self.magic else { return nil }
@@ -130,6 +136,6 @@ struct FileExtent: Hashable, Sendable {
         firstByte = bytes.little(at: 24)
         size = bytes.little(at: 32)
         modified = bytes.little(at: 40)
-        guard object >= 0, firstByte >= 0, size >= 0, firstByte <= size, span > 0 else { return nil }
+        guard (0..<1 << 60).contains(object), firstByte >= 0, size >= 0, firstByte <= size, span > 0 else { return nil }
     }
 }

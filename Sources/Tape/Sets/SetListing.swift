@@ -18,7 +18,9 @@ public struct SetEntry: Hashable, Sendable {
     public var span: UInt32
     /// Which medium of the family the span lies on.
     public var sequence: Int
-    /// Record of its SSET on that medium.
+    /// Tape file of its data on that medium: the first set's is 1, the next one's 3.
+    public var tapeFile: Int64
+    /// Record of its SSET on that medium, as it says itself.
     public var object: Int64
     /// The set's identifier if it is encrypted.
     public var name: String
@@ -35,13 +37,15 @@ public struct SetEntry: Hashable, Sendable {
     public var recordLength: Int
     public var state: State
 
-    init(_ setStart: Block, volume: Block?, sequence: Int, state: State) throws(StorageFault) {
+    init(
+        _ setStart: Block, volume: Block?, sequence: Int, tapeFile: Int64, state: State
+    ) throws(StorageFault) {
         guard case .setStart(let facts) = setStart.content else { throw .mtf("set", "it does not begin with SSET") }
         let clear = try ClearFacts(osData: setStart.osData, at: "set \(facts.number)")
         set = clear.flatMap { GUID($0.set) } ?? .zero
         number = Int(facts.number)
         span = clear?.span ?? 1
-        (self.sequence, self.state) = (sequence, state)
+        (self.sequence, self.tapeFile, self.state) = (sequence, tapeFile, state)
         object = Int64(clamping: facts.object)
         (name, description, user) = (facts.name, facts.description, facts.user)
         var (datasource, machine) = (clear?.datasource ?? "", "")
@@ -108,8 +112,11 @@ public struct TapeContents: Sendable {
             switch block.content {
             case .setStart:
                 let volume = index + 1 < map.count ? map[index + 1] : nil
+                let sequence = Int(block.header.medium)
+                let before = entries.count { $0.sequence == sequence }
                 entries.append(
-                    try SetEntry(block, volume: volume, sequence: Int(block.header.medium), state: .continues))
+                    try SetEntry(
+                        block, volume: volume, sequence: sequence, tapeFile: Int64(1 + 2 * before), state: .continues))
             case .setEnd where !entries.isEmpty:
                 let isAborted = block.header.attributes & BlockAttributes.aborted != 0
                 entries[entries.count - 1].state = isAborted ? .unfinished : .whole
@@ -148,7 +155,8 @@ struct SetWalk {
                     volume?.header.medium = UInt16(truncatingIfNeeded: sequence)
                     map.append(block)
                     if let volume { map.append(volume) }
-                    entries.append(try SetEntry(block, volume: volume, sequence: sequence, state: .unfinished))
+                    entries.append(try SetEntry(
+                            block, volume: volume, sequence: sequence, tapeFile: file, state: .unfinished))
                     open = entries.count - 1
                 case .setEnd:
                     map.append(block)

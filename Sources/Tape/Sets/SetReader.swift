@@ -193,12 +193,11 @@ public final class OpenSet {
         }
         try tape.locate(file: 1, partition: 0)
         let reader = FlatReader(tape)
-        let object = tape.position.object
         guard let block = try reader.block() else { throw missing(number, "the cartridge has no set") }
         guard block.type == .setStart else { throw wrong("its first set does not begin with SSET") }
         let continues = span.trailer == nil
-        var found = try SetEntry(block, volume: nil, sequence: head.label.sequence, state: .whole)
-        found.object = object
+        let found = try SetEntry(
+            block, volume: nil, sequence: head.label.sequence, tapeFile: 1, state: .whole)
         guard found.set == entry.set, found.span == number else {
             throw wrong("span \(number) expected, found span \(found.span) of set \(found.set)")
         }

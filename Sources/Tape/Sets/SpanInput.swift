@@ -30,8 +30,8 @@ final class SpanInput {
 
     init(_ entry: SetEntry, on tape: any TapeMedium, head: TapeHead) throws(StorageFault) {
         (self.tape, self.head, self.entry) = (tape, head, entry)
-        try tape.locate(object: entry.object, partition: 0)
-        file = tape.position.file
+        let start = try Self.start(of: entry, on: tape)
+        file = start.file
         var end: Int64
         var closed = true
         do throws(StorageFault) {
@@ -42,7 +42,7 @@ final class SpanInput {
             end = tape.position.object
             closed = false
         }
-        objects = entry.object..<max(entry.object, end)
+        objects = start.object..<max(start.object, end)
         isClosed = closed
         do throws(StorageFault) {
             try readStart()
@@ -50,6 +50,37 @@ final class SpanInput {
         do throws(StorageFault) {
             try readTrailer()
         } catch { faults.append(error) }
+    }
+
+    /// Where the set really begins: by its tape file, if it is there, so that records lost or added before it do no harm; otherwise where it
+    /// says itself.
+    private static func start(of entry: SetEntry, on tape: any TapeMedium) throws(StorageFault) -> TapePosition {
+        var first: TapePosition?
+        for place in 0..<2 {
+            do throws(StorageFault) {
+                if place == 0 {
+                    try tape.locate(file: entry.tapeFile, partition: 0)
+                } else {
+                    try tape.locate(object: entry.object, partition: 0)
+                }
+                let start = tape.position
+                if first == nil { first = start }
+                let reader = FlatReader(tape)
+                if let block = try reader.block(), block.type == .setStart,
+                    let clear = try ClearFacts(osData: block.osData, at: reader.place),
+                    clear.set == entry.set.description, clear.span == entry.span
+                {
+                    return start
+                }
+            } catch {
+                guard error.kind == .damaged || error.kind == .missing else { throw error }
+            }
+        }
+        // Its beginning cannot be read; the rest may be.
+        if let first { return first }
+        throw StorageFault(
+            .missing, "TAPE-NO-SET", "set \(entry.set)", "it does not begin where the catalog says",
+            action: "List the cartridge's sets again")
     }
 
     private func add(envelope bytes: [UInt8]) {
@@ -63,14 +94,14 @@ final class SpanInput {
     }
 
     private func readStart() throws(StorageFault) {
-        try tape.locate(object: entry.object, partition: 0)
+        try tape.locate(object: objects.lowerBound, partition: 0)
         let reader = FlatReader(tape)
         guard let block = try reader.block(), block.type == .setStart else {
-            throw .mtf("record \(entry.object)", "no set begins there")
+            throw .mtf("record \(objects.lowerBound)", "no set begins there")
         }
         guard let clear = try ClearFacts(osData: block.osData, at: reader.place), clear.set == entry.set.description,
             clear.span == entry.span
-        else { throw wrong("another set begins at record \(entry.object)") }
+        else { throw wrong("another set begins at record \(objects.lowerBound)") }
         while let header = try reader.stream() {
             if header.id == .envelope {
                 add(envelope: try reader.content(header, limit: SetSeal.largestEnvelope))
@@ -176,6 +207,8 @@ final class SpanInput {
         var found: [Block] = []
         var object = objects.lowerBound
         var flat: Int64 = 0
+        // Blocks tell of places as they were when the set was written.
+        let shift = objects.lowerBound - entry.object
         do throws(StorageFault) {
             while object < objects.upperBound {
                 try tape.locate(object: object, partition: 0)
@@ -193,7 +226,7 @@ final class SpanInput {
                     found.append(block)
                     let record = Int64(entry.recordLength)
                     let bytes = extent.size - extent.firstByte
-                    next = extent.object + (bytes + record - 1) / record
+                    next = extent.object + shift + (bytes + record - 1) / record
                     flat = reader.position + Int64(MTF.streamHeader) + bytes
                 }
                 guard let next, next > object else { return found }

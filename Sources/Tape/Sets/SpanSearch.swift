@@ -5,9 +5,15 @@ extension SpanInput {
     var extents: [FileExtent] {
         if let known = knownExtents { return known }
         let sequence = UInt16(truncatingIfNeeded: head.label.sequence)
-        var found = fileBlocks().filter { $0.header.medium == sequence }.compactMap { FileExtent($0.osData) }
-            .filter { $0.span == entry.span && objects.contains($0.object) }
-        if found.isEmpty, entry.isPlain { found = walk().compactMap { FileExtent($0.osData) } }
+        // What the catalog says is counted from where the set was written.
+        let shift = objects.lowerBound - entry.object
+        var found: [FileExtent] = []
+        for block in fileBlocks() where block.header.medium == sequence {
+            guard var extent = FileExtent(block.osData), extent.span == entry.span else { continue }
+            extent.object += shift
+            if objects.contains(extent.object) { found.append(extent) }
+        }
+        if found.isEmpty, entry.isPlain { found = walk().compactMap { FileExtent($0.osData) }.map { $0.shifted(by: shift) } }
         knownExtents = found
         return found
     }
