@@ -136,6 +136,7 @@ struct FileExtent: Hashable, Sendable {
         firstByte = bytes.little(at: 24)
         size = bytes.little(at: 32)
         modified = bytes.little(at: 40)
-        guard (0..<1 << 60).contains(object), firstByte >= 0, size >= 0, firstByte <= size, span > 0 else { return nil }
+        guard (0..<1 << 60).contains(object), firstByte >= 0, (firstByte...SetPlan.largestFile).contains(size),
+            span > 0 else { return nil }
     }
 }

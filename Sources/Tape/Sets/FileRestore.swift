@@ -120,7 +120,8 @@ extension OpenSet {
         guard let start else { return }
         let range = progress.range
         let size = files[progress.file].size
-        var isInFile = false
+        // The file's records end with blocks and a record of another file. One of the two alone may be astray.
+        var (isInFile, metBlocks) = (false, false)
         try SpanPass(span: span, keys: keys, workers: workers).run(
             start..<span.objects.upperBound,
             deliver: { (file, first, bytes, count) throws(StorageFault) in
@@ -134,9 +135,14 @@ extension OpenSet {
             },
             more: { slot in
                 switch slot.kind {
-                case .blocks: return isInFile ? .stop : .go
+                case .blocks:
+                    if isInFile { metBlocks = true }
+                    return .go
                 case .sealed:
-                    guard let header = slot.header, header.file == wanted else { return .go }
+                    guard let header = slot.header else { return .go }
+                    guard header.file == wanted else {
+                        return metBlocks && header.file > wanted && header.file != SealedHeader.directory ? .stop : .go
+                    }
                     isInFile = true
                     return header.firstByte &+ header.plainLength >= UInt64(range.upperBound) ? .stop : .go
                 default: return .go

@@ -79,6 +79,9 @@ final class RecordOpener {
                 .damaged, "TAPE-SPAN-WRONG", head.place, "it is not of span \(keys.span) of set \(keys.set)",
                 action: "Load the cartridge that belongs to the set, or restore from another copy")
         }
+        guard head.firstByte <= UInt64(SetPlan.largestFile), head.plainLength <= UInt64(SetPlan.largestFile) else {
+            throw .header("its bytes lie beyond any file")
+        }
         let isPacked = head.compression == .zstd
         let header = try sealer.open(sealed, into: isPacked ? scratch.bytes : slot.output.bytes)
         switch header.compression {
@@ -107,6 +110,12 @@ extension ReadSlot {
         guard let (sealed, header) = Self.sealed(bytes) else { return }
         kind = .sealed(sealed)
         self.header = header
+    }
+
+    /// Whether the record begins with a block, or with a stream of one.
+    var holdsBlocks: Bool {
+        let head = [UInt8](input.bytes.prefix(min(count, MTF.blockHeader)))
+        return (try? BlockHeader(head, at: "")) != nil || (try? StreamHeader(Array(head.prefix(MTF.streamHeader)), at: "")) != nil
     }
 
     /// Where in a tape record the sealed record lies, and its header, not yet authenticated; nil if there is none. `bytes` may be the beginning of the

@@ -2,6 +2,9 @@ import Files
 
 /// What all spans of a set have in common while it is written.
 struct SetPlan {
+    /// Bytes; far more than any file has, and far less than what sums of offsets could overflow with.
+    static let largestFile: Int64 = 1 << 60
+
     let description: SetDescription
     let options: SetOptions
     /// On the family, from 1.
@@ -23,10 +26,11 @@ struct SetPlan {
         var listed: [DirectoryText.File] = []
         var names: [String] = []
         for file in files {
-            guard file.size >= 0, !file.name.isEmpty, file.name.utf16.count <= 1000 else {
+            guard (0...Self.largestFile).contains(file.size), !file.name.isEmpty, file.name.utf16.count <= 1000 else {
                 throw StorageFault(
                     .badInput, "TAPE-TEXT", "file \(file.name.prefix(100))",
-                    "its name is empty or longer than 1000 characters", action: "Give it another name")
+                    "its name is empty or longer than 1000 characters, or its size is impossible",
+                    action: "Give it another name")
             }
             listed.append(.init(name: file.name, size: file.size, modified: file.modified))
             names.append(options.isEncrypted ? guids.next().description : file.name)

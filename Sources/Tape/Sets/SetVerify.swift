@@ -77,7 +77,12 @@ extension OpenSet {
                     state.faults.append(fault.placed("record \(slot.object), \(name)"))
                     return .go
                 }
-                guard let header = slot.header, case .sealed(let range) = slot.kind else { return .go }
+                guard let header = slot.header, case .sealed(let range) = slot.kind else {
+                    if !slot.holdsBlocks {
+                        state.faults.append(.mtf("record \(slot.object), \(name)", "it holds neither blocks nor records"))
+                    }
+                    return .go
+                }
                 state.records += 1
                 state.take(header, object: slot.object, name)
                 let summary = sequence.summary
@@ -172,6 +177,11 @@ extension OpenSet {
         if seal.isLastSpan != trailer.isSetEnd { wrong("it is not the seal of this trailer") }
         if seal.tape != TagHash.of(span.head.identity) { wrong("it was made for another tape: the label was changed") }
         if seal.catalog != TagHash.of(trailer.map + (trailer.details ?? [])) { wrong("the catalog was changed") }
+        if trailer.isSetEnd, let setStart = span.setStart, let map = try? Block.packed(trailer.map, at: span.name),
+            !map.contains(where: { $0.content == setStart.content && $0.osData == setStart.osData })
+        {
+            wrong("its SSET differs from the copy in the catalog")
+        }
         if let tags, seal.tags != tags { wrong("it was made over other records") }
         if let key {
             do throws(StorageFault) { try seal.verify(with: key) } catch { result.note(error) }

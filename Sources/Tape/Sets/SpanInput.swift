@@ -13,6 +13,8 @@ final class SpanInput {
     let isClosed: Bool
     private(set) var envelopes: [SpanEnvelope] = []
     private(set) var trailer: Trailer?
+    /// Its SSET.
+    private(set) var setStart: Block?
     /// What could not be read of SSET and trailer.
     private(set) var faults: [StorageFault] = []
     var knownExtents: [FileExtent]?
@@ -102,6 +104,7 @@ final class SpanInput {
         guard let clear = try ClearFacts(osData: block.osData, at: reader.place), clear.set == entry.set.description,
             clear.span == entry.span
         else { throw wrong("another set begins at record \(objects.lowerBound)") }
+        setStart = block
         while let header = try reader.stream() {
             if header.id == .envelope {
                 add(envelope: try reader.content(header, limit: SetSeal.largestEnvelope))

@@ -73,7 +73,8 @@ struct TapeTail {
                 faults.append(error)
                 // Trailers lie in even tape files, data in odd ones.
                 if last % 2 == 0 {
-                    chain = Self.brokenChain
+                    // A seal that was read stands, whatever is wrong with the catalog.
+                    if chain == SealChain.start(tapeBlock: head.identity) { chain = Self.brokenChain }
                     number = max(number, Int(last / 2))
                     return
                 }
@@ -87,21 +88,30 @@ struct TapeTail {
     }
 
     private mutating func readTrailer(_ reader: FlatReader) throws(StorageFault) {
+        var catalog = TagHash()
+        var found: [UInt8]?
         while let header = try reader.stream() {
             switch header.id {
             case .setMap:
                 let content = try reader.content(header, limit: Self.largestCatalog)
-                do throws(StorageFault) {
-                    map = try Block.packed(content, at: "set map")
-                } catch { faults.append(error) }
+                catalog.add(content)
+                found = content
+            case .fileDetail: catalog.add(try reader.content(header, limit: Self.largestCatalog))
             case .seal:
                 let content = try reader.content(header, limit: SetSeal.largestEnvelope + 4096)
                 let seal = try SetSeal(decoding: content)
                 chain = SealChain.next(after: seal.chain, seal)
                 number = max(number, Int(seal.number))
+                guard let found else { return }
+                guard seal.catalog == catalog.digest() else {
+                    throw .seal("the catalog before it was changed", reader.place)
+                }
+                map = try Block.packed(found, at: "set map")
+                return
             default: try reader.skip(Int64(header.length))
             }
         }
+        throw .seal("it is missing", reader.place)
     }
 
     private mutating func readLabelMap(_ tape: any TapeMedium) throws(StorageFault) {
