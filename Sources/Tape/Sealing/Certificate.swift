@@ -74,7 +74,10 @@ public struct Certificate: Hashable, Sendable {
             throw .certificate("it has \(der.count) bytes, more than \(Self.largest)")
         }
         let parsed = der.withUnsafeBytes { OpenSSL.parse($0, { d2i_X509(nil, $0, $1) }, free: X509_free) }
-        guard let parsed else { throw .certificate("it is no X.509 certificate") }
+        guard let parsed else {
+            OpenSSL.forget()
+            throw .certificate("it is no X.509 certificate")
+        }
         defer { X509_free(parsed) }
         self.der = der
         subject = try Self.name(X509_get_subject_name(parsed))

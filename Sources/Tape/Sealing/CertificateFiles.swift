@@ -38,7 +38,7 @@ extension KeyedCertificate {
         guard pkcs12.count <= Self.largestFile else {
             throw .certificate("the file has \(pkcs12.count) bytes, more than 1 MiB")
         }
-        OpenSSL.forget()
+        defer { OpenSSL.forget() }
         let parsed = pkcs12.withUnsafeBytes { OpenSSL.parse($0, { d2i_PKCS12(nil, $0, $1) }, free: PKCS12_free) }
         guard let parsed else { throw .certificate("it is no PKCS#12 file") }
         defer { PKCS12_free(parsed) }

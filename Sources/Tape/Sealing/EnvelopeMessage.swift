@@ -19,7 +19,7 @@ extension SpanEnvelope {
         }
         var content = [UInt8](repeating: 0, count: contentCount)
         defer { content.withUnsafeMutableBytes { OPENSSL_cleanse($0.baseAddress, $0.count) } }
-        content.put(key.secret.bytes, at: 0)
+        try key.secret.withBytes { (key) throws(StorageFault) in content.put(key, at: 0) }
         content.put(set.bytes, at: 32)
         content.putLittle(family, at: 48)
         content.putLittle(created, at: 52)
@@ -78,7 +78,7 @@ extension SpanEnvelope {
     ///   those here are missing, `TAPE-24075` if a right key does not open it or it belongs to another set.
     public func open(with keyed: [KeyedCertificate]) throws(StorageFault) -> SetKey {
         guard suite != .none else { throw .envelope("the set is not encrypted, it has no key", name) }
-        OpenSSL.forget()
+        defer { OpenSSL.forget() }
         guard let parsed = parse() else { throw .envelope("its CMS message cannot be read", name) }
         let isSealed = OBJ_obj2nid(CMS_get0_type(parsed)) == NID_id_smime_ct_authEnvelopedData
         var recipients: [KeyedCertificate] = []
@@ -116,7 +116,10 @@ extension SpanEnvelope {
         guard content.count == Self.contentCount else {
             throw .envelope("\(content.count) bytes are in it, not \(Self.contentCount)", name)
         }
-        let bytes = content.bytes
+        return try content.withBytes { (bytes) throws(StorageFault) in try key(at: bytes) }
+    }
+
+    private func key(at bytes: UnsafeRawBufferPointer) throws(StorageFault) -> SetKey {
         guard bytes[32..<48].elementsEqual(set.bytes),
             UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 48, as: UInt32.self)) == family,
             UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: 60, as: UInt16.self)) == UInt16(suite.rawValue)

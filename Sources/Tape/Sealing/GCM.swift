@@ -72,7 +72,10 @@ final class GCM {
     private func context(_ kept: inout OpaquePointer?, encrypts: Int32) throws(StorageFault) -> OpaquePointer {
         if let kept { return kept }
         let context = try OpenSSL.need(EVP_CIPHER_CTX_new(), "AES-256-GCM", "no memory for it")
-        guard EVP_CipherInit_ex(context, EVP_aes_256_gcm(), nil, key.base, nil, encrypts) > 0 else {
+        let begun = try key.withBytes { (key) throws(StorageFault) in
+            EVP_CipherInit_ex(context, EVP_aes_256_gcm(), nil, bytes(key.baseAddress!), nil, encrypts)
+        }
+        guard begun > 0 else {
             EVP_CIPHER_CTX_free(context)
             throw .engine("AES-256-GCM", "it could not be started")
         }

@@ -22,7 +22,9 @@ public struct KeyedCertificate: Sendable {
     /// - Throws: `TAPE-24078` if there is none.
     func openKey() throws(StorageFault) -> OpaquePointer {
         guard let key else { throw .noPrivateKey([certificate]) }
-        let parsed = OpenSSL.parse(key.bytes, { d2i_PKCS8_PRIV_KEY_INFO(nil, $0, $1) }, free: PKCS8_PRIV_KEY_INFO_free)
+        let parsed = try key.withBytes { (key) throws(StorageFault) in
+            OpenSSL.parse(key, { d2i_PKCS8_PRIV_KEY_INFO(nil, $0, $1) }, free: PKCS8_PRIV_KEY_INFO_free)
+        }
         let holder = try OpenSSL.need(parsed, certificate.subject, "its private key could not be read")
         defer { PKCS8_PRIV_KEY_INFO_free(holder) }
         return try OpenSSL.need(

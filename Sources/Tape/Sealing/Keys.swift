@@ -23,17 +23,20 @@ public struct SetKey: Sendable {
     public func recordKey(salt: [UInt8], set: GUID, family: UInt32, span: UInt32) throws(StorageFault) -> RecordKey {
         var info = Array("dpm-tape-1".utf8) + set.bytes
         for number in [family, span] { info += (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }
-        return RecordKey(secret: try HKDF.sha256(key: secret.bytes, salt: salt, info: info, count: 32))
+        return RecordKey(secret: try HKDF.sha256(key: secret, salt: salt, info: info, count: 32))
     }
 
     /// HMAC-SHA256 of a seal's bytes, 32 bytes.
     public func authenticate(_ seal: [UInt8]) throws(StorageFault) -> [UInt8] {
-        let key = try HKDF.sha256(key: secret.bytes, salt: [], info: Array("dpm-tape-1 seal".utf8), count: 32)
+        let key = try HKDF.sha256(key: secret, salt: [], info: Array("dpm-tape-1 seal".utf8), count: 32)
         var tag = [UInt8](repeating: 0, count: 32)
         var count = 0
-        let made = EVP_Q_mac(
-            nil, "HMAC", nil, "SHA256", nil, key.base, key.count, seal, seal.count, &tag, tag.count, &count)
-        guard made != nil, count == tag.count else { throw .engine("seal", "its HMAC could not be computed") }
+        let made = try key.withBytes { (key) throws(StorageFault) in
+            EVP_Q_mac(
+                nil, "HMAC", nil, "SHA256", nil, key.baseAddress, key.count, seal, seal.count, &tag, tag.count, &count)
+                != nil
+        }
+        guard made, count == tag.count else { throw .engine("seal", "its HMAC could not be computed") }
         return tag
     }
 }
@@ -46,7 +49,7 @@ public struct RecordKey: Sendable {
 /// The extract-and-expand key derivation of RFC 5869.
 enum HKDF {
     static func sha256(
-        key: UnsafeRawBufferPointer, salt: [UInt8], info: [UInt8], count: Int
+        key: SecretBytes, salt: [UInt8], info: [UInt8], count: Int
     ) throws(StorageFault) -> SecretBytes {
         let algorithm = try OpenSSL.need(EVP_KDF_fetch(nil, "HKDF", nil), "HKDF", "it is not to be had")
         defer { EVP_KDF_free(algorithm) }
@@ -54,10 +57,10 @@ enum HKDF {
         defer { EVP_KDF_CTX_free(context) }
         return try SecretBytes(count: count) { (target) throws(StorageFault) in
             var (salt, info, digest) = (salt, info, Array("SHA256\0".utf8))
-            let result = salt.withUnsafeMutableBytes { salt in
-                info.withUnsafeMutableBytes { info in
-                    digest.withUnsafeMutableBytes { digest in
-                        derive(context, key, salt, info, digest, target)
+            let result = try key.withBytes { (key) throws(StorageFault) in
+                salt.withUnsafeMutableBytes { salt in
+                    info.withUnsafeMutableBytes { info in
+                        digest.withUnsafeMutableBytes { digest in derive(context, key, salt, info, digest, target) }
                     }
                 }
             }

@@ -72,17 +72,15 @@ enum OpenSSL {
         return bytes
     }
 
-    /// Parses DER by a `d2i_` function; nil unless it takes all of `bytes`.
+    /// Parses DER by a `d2i_` function; nil unless it takes all of `bytes`. The reason stays in OpenSSL's queue: use or forget it.
     static func parse(
         _ bytes: UnsafeRawBufferPointer, _ decode: (UnsafeMutablePointer<UnsafePointer<UInt8>?>, Int) -> OpaquePointer?,
         free: (OpaquePointer) -> Void
     ) -> OpaquePointer? {
         guard let start = bytes.bindMemory(to: UInt8.self).baseAddress else { return nil }
+        forget()
         var place: UnsafePointer<UInt8>? = start
-        guard let parsed = decode(&place, bytes.count) else {
-            forget()
-            return nil
-        }
+        guard let parsed = decode(&place, bytes.count) else { return nil }
         guard place == start + bytes.count else {
             free(parsed)
             return nil

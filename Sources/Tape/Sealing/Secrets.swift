@@ -46,13 +46,13 @@ extension SecretSource {
 
 /// Bytes nobody else may see: they are wiped when the last owner goes. Never changed once filled, hence shared freely.
 final class SecretBytes: @unchecked Sendable {
-    let bytes: UnsafeRawBufferPointer
+    let count: Int
     private let memory: UnsafeMutableRawBufferPointer
 
     init(count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws(StorageFault) -> Void) throws(StorageFault) {
         memory = .allocate(byteCount: max(count, 1), alignment: 16)
         memory.initializeMemory(as: UInt8.self, repeating: 0)
-        bytes = UnsafeRawBufferPointer(rebasing: memory[..<count])
+        self.count = count
         try fill(UnsafeMutableRawBufferPointer(rebasing: memory[..<count]))
     }
 
@@ -60,7 +60,7 @@ final class SecretBytes: @unchecked Sendable {
         memory = .allocate(byteCount: max(source.count, 1), alignment: 16)
         memory.initializeMemory(as: UInt8.self, repeating: 0)
         memory.copyMemory(from: source)
-        bytes = UnsafeRawBufferPointer(rebasing: memory[..<source.count])
+        count = source.count
     }
 
     convenience init(copying source: [UInt8]) {
@@ -76,7 +76,11 @@ final class SecretBytes: @unchecked Sendable {
         memory.deallocate()
     }
 
-    /// For C calls that ask for bytes.
-    var base: UnsafePointer<UInt8>? { bytes.bindMemory(to: UInt8.self).baseAddress }
-    var count: Int { bytes.count }
+    /// The bytes, for as long as `body` runs. A pointer to them must not get out: the last owner may go at any moment.
+    func withBytes<Result>(
+        _ body: (UnsafeRawBufferPointer) throws(StorageFault) -> Result
+    ) throws(StorageFault) -> Result {
+        defer { withExtendedLifetime(self) {} }
+        return try body(UnsafeRawBufferPointer(rebasing: memory[..<count]))
+    }
 }
