@@ -17,8 +17,8 @@ private final class CartridgeStoryOfSets: TapeSupply {
         let disk = SimulatedDisk()
         try CartridgeLab.folder(disk)
         for path in paths {
-            var design = CartridgeDesign(barcode: "SETS01L9", capacity: 420_000, reserve: 1 << 18)
-            design.partitions = [420_000]
+            var design = CartridgeDesign(barcode: "SETS01L9", capacity: 450_000, reserve: 1 << 18)
+            design.partitions = [450_000]
             _ = try Cartridge.create(
                 at: path, on: disk, design, guids: SequentialGUIDs(seed: 7), time: 1_700_000_000)
         }
@@ -26,11 +26,14 @@ private final class CartridgeStoryOfSets: TapeSupply {
     }
 
     func next(after label: TapeLabel) throws(StorageFault) -> any TapeMedium {
-        try Cartridge.open(Self.paths[label.sequence], on: disk)
+        guard label.sequence < Self.paths.count else {
+            throw StorageFault(.missing, "TEST-NO-TAPE", "supply", "there are no more", action: "Nothing")
+        }
+        return try Cartridge.open(Self.paths[label.sequence], on: disk)
     }
 
     static func files(_ seed: UInt64, _ size: Int64) -> [MadeFile] {
-        [MadeFile("disk", [(.chance(seed), size), (.hole, 50_000), (.text(1), 3000)]), MadeFile("little", [(.text(2), 77)])]
+        [MadeFile("disk", [(.chance(seed), size), (.hole, 20_000), (.text(1), 3000)]), MadeFile("little", [(.text(2), 77)])]
     }
 
     func tell(encrypted: Bool) throws {
@@ -109,7 +112,7 @@ private final class CartridgeStoryOfSets: TapeSupply {
         let calls = probe.disk.calls
         var cuts = 0
         for cut in stride(from: start.calls + 1, through: calls, by: 3) {
-            for loss in [SimulatedDisk.Loss.allUnflushed, .torn(seed: UInt64(cut))] {
+            for loss in [SimulatedDisk.Loss.all, .torn(seed: UInt64(cut))] {
                 let story = CartridgeStoryOfSets(on: start.copy())
                 story.disk.cutAt = cut
                 _ = try? story.tell(encrypted: encrypted)
