@@ -225,3 +225,43 @@ public struct TapeStanding: Sendable, Hashable {
         (isArchived, holdsValidData) = (true, true)
     }
 }
+
+// As words, and flags only where they are set, so that a list of tapes can be read.
+extension TapeStanding: Codable {
+    private enum CodingKeys: String, CodingKey { case content, use, flags }
+
+    private static var flags: [(name: String, path: WritableKeyPath<TapeStanding, Bool>)] { [
+        ("reserved", \.isReserved), ("protected", \.isProtected), ("erase first", \.needsErase),
+        ("valid data", \.holdsValidData), ("archived", \.isArchived), ("in library", \.isInLibrary),
+        ("decommissioned", \.isDecommissioned), ("write-protected", \.isWriteProtected),
+    ] }
+    private static let uses: [(name: String, use: CartridgeState)] = [
+        ("free", .free), ("active", .active), ("full", .full), ("offsite ready", .offsiteReady),
+        ("expired", .expired), ("suspect", .suspect),
+    ]
+
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        guard let content = TapeContent(rawValue: try fields.decode(String.self, forKey: .content)) else {
+            throw DecodingError.dataCorruptedError(forKey: .content, in: fields, debugDescription: "unknown content")
+        }
+        self.init(content: content)
+        let word = try fields.decode(String.self, forKey: .use)
+        guard let use = Self.uses.first(where: { $0.name == word })?.use else {
+            throw DecodingError.dataCorruptedError(forKey: .use, in: fields, debugDescription: "unknown use")
+        }
+        self.use = use
+        let set = try fields.decode([String].self, forKey: .flags)
+        guard set.allSatisfy({ name in Self.flags.contains { $0.name == name } }) else {
+            throw DecodingError.dataCorruptedError(forKey: .flags, in: fields, debugDescription: "unknown flag")
+        }
+        for flag in Self.flags { self[keyPath: flag.path] = set.contains(flag.name) }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: CodingKeys.self)
+        try fields.encode(content.rawValue, forKey: .content)
+        try fields.encode(Self.uses.first { $0.use == use }?.name ?? "free", forKey: .use)
+        try fields.encode(Self.flags.filter { self[keyPath: $0.path] }.map(\.name), forKey: .flags)
+    }
+}
