@@ -2,7 +2,6 @@ public import Files
 
 /// A cartridge as its chip and its shell show it without the tape being read.
 public struct CartridgeShell: Hashable, Sendable {
-    public var label: CartridgeLabel
     /// The cartridge's own, which stays when its label is replaced.
     public var identifier: GUID
     public var isWriteProtected: Bool
@@ -15,26 +14,26 @@ public struct CartridgeShell: Hashable, Sendable {
     public var cleaningsLeft: Int
 
     public init(
-        label: CartridgeLabel, identifier: GUID, isWriteProtected: Bool = false, written: Int64 = 0, room: Int64,
+        identifier: GUID, isWriteProtected: Bool = false, written: Int64 = 0, room: Int64,
         loads: Int64 = 0, cleaningsLeft: Int = 0
     ) {
-        (self.label, self.identifier, self.isWriteProtected) = (label, identifier, isWriteProtected)
+        (self.identifier, self.isWriteProtected) = (identifier, isWriteProtected)
         (self.written, self.room, self.loads, self.cleaningsLeft) = (written, room, loads, cleaningsLeft)
     }
 }
 
-/// Cartridges in files, as a library needs them. Each call leaves the file as it was or as it is to be, whenever the power goes.
+/// Cartridges in files, as a library needs them. The label is the file's name: what a file says of itself may be an older one. Each call leaves the file as it was or as it is to be, whenever the power goes.
 public protocol CartridgeStore: AnyObject {
     /// A blank cartridge; a cleaning cartridge has `cleanings` uses.
     /// - Throws: `FILE-EXISTS` if there is a file.
-    func create(_ label: CartridgeLabel, identifier: GUID, cleanings: Int, at path: String) throws(StorageFault)
+    func create(
+        _ label: BarcodeLabel, cleanings: Int, at path: String, guids: any GUIDSource, time: Int64
+    ) throws(StorageFault)
     func shell(at path: String) throws(StorageFault) -> CartridgeShell
     /// Loads it as a drive would, at the beginning of the tape. What is open is closed when its last reference goes.
     func open(at path: String, writable: Bool) throws(StorageFault) -> any TapeMedium
     /// Everything on it goes; with `long` it is overwritten too.
     func erase(at path: String, long: Bool) throws(StorageFault)
-    /// Another label on the same cartridge: what the file says of itself, not its name.
-    func relabel(at path: String, as label: CartridgeLabel) throws(StorageFault)
     func setWriteProtected(_ isOn: Bool, at path: String) throws(StorageFault)
     /// Takes one use off a cleaning cartridge and returns those left.
     /// - Throws: `TAPE-25018` if there were none.

@@ -82,7 +82,7 @@ enum LibraryCheck {
         var (barcodes, elements): (Set<String>, Set<LibraryElement>) = ([], [])
         for occupant in hardware.contents {
             guard hardware.has(occupant.element) else { return "\(occupant.element) does not exist" }
-            guard CartridgeLabel(occupant.barcode) != nil else { return "\(occupant.barcode) is no bar code" }
+            guard BarcodeLabel(occupant.barcode) != nil else { return "\(occupant.barcode) is no bar code" }
             guard barcodes.insert(occupant.barcode).inserted else { return "\(occupant.barcode) is in two places" }
             guard elements.insert(occupant.element).inserted else { return "\(occupant.element) holds two cartridges" }
         }
@@ -93,7 +93,7 @@ enum LibraryCheck {
             return "its tapes are not in order, or one is listed twice"
         }
         for tape in state.tapes {
-            guard CartridgeLabel(tape.barcode) != nil else { return "\(tape.barcode) is no bar code" }
+            guard BarcodeLabel(tape.barcode) != nil else { return "\(tape.barcode) is no bar code" }
             guard tape.written >= 0, tape.room >= 0 else { return "\(tape.barcode) has a size below zero" }
             for set in tape.sets where set.bytes < 0 || set.firstSpan < 1 || set.lastSpan < set.firstSpan {
                 return "set \(set.set) on \(tape.barcode) has sizes that cannot be"

@@ -15,8 +15,8 @@ public struct LibraryState: Codable, Hashable, Sendable {
     public var tapes: [TapeEntry] = []
     /// Seconds since 1970 of the last inventory by bar codes.
     public var lastInventory: Int64?
-    /// What has been begun with a cartridge's file; finished when the library is opened again.
-    var pending: PendingAct?
+    /// Begun with a cartridge's file; finished when the library is opened again.
+    var pending: PendingErase?
 
     init(identifier: String, name: String, hardware: LibraryHardware) {
         (self.identifier, self.name, self.hardware) = (identifier, name, hardware)
@@ -43,10 +43,10 @@ public struct LibraryState: Codable, Hashable, Sendable {
     }
 }
 
-/// An act on a cartridge's file that `library.json` has to agree with.
-enum PendingAct: Codable, Hashable, Sendable {
-    case erase(barcode: String, long: Bool)
-    case relabel(from: String, to: String)
+/// An erase, which `library.json` and the cartridge's file have to agree about.
+struct PendingErase: Codable, Hashable, Sendable {
+    var barcode: String
+    var long: Bool
 }
 
 /// A library as it is built and as it stands, whatever DPM believes.

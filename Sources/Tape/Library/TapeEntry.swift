@@ -35,7 +35,7 @@ public struct TapeEntry: Codable, Hashable, Sendable {
         (self.barcode, self.place, self.standing, self.room) = (barcode, place, standing, room)
     }
 
-    public var facts: LTOFacts? { CartridgeLabel(barcode)?.facts }
+    public var facts: LTOFacts? { BarcodeLabel(barcode)?.facts }
     /// How it is called: by its label, or its bar code.
     public var title: String { label.map { "\($0) (\(barcode))" } ?? barcode }
 

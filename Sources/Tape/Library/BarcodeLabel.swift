@@ -1,7 +1,7 @@
 public import Protection
 
 /// What the bar code label on a cartridge says of it: 6 characters and a suffix for its kind, or CLN for a cleaning cartridge.
-public struct CartridgeLabel: Hashable, Sendable {
+public struct BarcodeLabel: Hashable, Sendable {
     public enum Kind: String, CaseIterable, Hashable, Sendable { case data, worm, cleaning }
 
     public let barcode: String
