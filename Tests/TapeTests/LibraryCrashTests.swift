@@ -8,8 +8,8 @@ import Units
 /// A thing done to a library.
 private struct Step: Sendable {
     let name: String
-    let act: @Sendable (MediaLibrary, PaperCartridges, any GUIDSource) throws -> Void
-    init(_ name: String, _ act: @escaping @Sendable (MediaLibrary, PaperCartridges, any GUIDSource) throws -> Void) {
+    let act: @Sendable (MediaLibrary, any CartridgeStore, any GUIDSource) throws -> Void
+    init(_ name: String, _ act: @escaping @Sendable (MediaLibrary, any CartridgeStore, any GUIDSource) throws -> Void) {
         (self.name, self.act) = (name, act)
     }
 }
@@ -53,27 +53,38 @@ struct LibraryCrashTests {
     }
 
     private func view(_ disk: SimulatedDisk) throws -> View {
-        let library = try MediaLibrary(opening: "/lib", files: disk, store: PaperCartridges(disk))
+        let (library, store) = try open(disk)
         var state = library.state
         state.change = 0
         let names = try disk.list("/lib/cartridges").filter { $0.hasSuffix(".cart") }
         return View(
             state: state,
-            sheets: names.map {
-                $0 + "\n" + String(decoding: disk.contents("/lib/cartridges/" + $0) ?? [], as: UTF8.self)
+            sheets: try names.map {
+                var shell = try store.shell(at: "/lib/cartridges/" + $0)
+                shell.loads = 0
+                return "\($0) \(shell)"
             })
     }
 
-    private func open(_ disk: SimulatedDisk) throws -> (MediaLibrary, PaperCartridges) {
-        let store = PaperCartridges(disk)
+    private func open(_ disk: SimulatedDisk) throws -> (MediaLibrary, any CartridgeStore) {
+        let store: any CartridgeStore = disk.paths.contains("paper") ? PaperCartridges(disk) : CartridgeFiles(disk)
         return (try MediaLibrary(opening: "/lib", files: disk, store: store), store)
     }
 
-    @Test("the power goes at any write of any operation: the library is as before it or as after it, and goes on")
-    func cuts() throws {
+    /// A disk with a new library, whose cartridges are real ones or paper.
+    private func made(onPaper: Bool) throws -> SimulatedDisk {
         let disk = SimulatedDisk()
         _ = try PaperLibrary(on: disk)
+        if onPaper { disk.setContents("paper", []) }
         disk.powerCut(.none)
+        return disk
+    }
+
+    @Test(
+        "the power goes at any write of any operation: the library is as before it or as after it, and goes on",
+        arguments: [false, true])
+    func cuts(_ onPaper: Bool) throws {
+        let disk = try made(onPaper: onPaper)
         var tried = 0
         for step in story {
             let before = try view(disk)
@@ -138,9 +149,7 @@ struct LibraryCrashTests {
         "the n-th write fails, once or for ever: the operation says so, and the library is as before or after",
         arguments: [EIO, ENOSPC], [false, true])
     func failures(_ code: Int32, _ forEver: Bool) throws {
-        let disk = SimulatedDisk()
-        _ = try PaperLibrary(on: disk)
-        disk.powerCut(.none)
+        let disk = try made(onPaper: code == EIO)
         var failed = 0
         for step in story {
             let before = try view(disk).state

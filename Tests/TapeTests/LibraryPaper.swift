@@ -75,6 +75,9 @@ final class PaperCartridges: CartridgeStore {
         PaperMedium(try sheet(at: path).text)
     }
 
+    func close(_ medium: any TapeMedium) throws(StorageFault) {}
+    func isOpen(at path: String) -> Bool { false }
+
     func erase(at path: String, long: Bool) throws(StorageFault) { try edit(path) { $0.text = "" } }
 
     func setWriteProtected(_ isOn: Bool, at path: String) throws(StorageFault) {

@@ -30,8 +30,13 @@ public protocol CartridgeStore: AnyObject {
         _ label: BarcodeLabel, cleanings: Int, at path: String, guids: any GUIDSource, time: Int64
     ) throws(StorageFault)
     func shell(at path: String) throws(StorageFault) -> CartridgeShell
-    /// Loads it as a drive would, at the beginning of the tape. What is open is closed when its last reference goes.
+    /// Loads it as a drive would, at the beginning of the tape.
+    /// - Throws: `TAPE-BUSY` if it is loaded already.
     func open(at path: String, writable: Bool) throws(StorageFault) -> any TapeMedium
+    /// Gives back what `open` gave, durably; without it what was not flushed is lost.
+    func close(_ medium: any TapeMedium) throws(StorageFault)
+    /// Whether this program has it loaded. A loaded cartridge's shell can be looked at all the same.
+    func isOpen(at path: String) -> Bool
     /// Everything on it goes; with `long` it is overwritten too.
     func erase(at path: String, long: Bool) throws(StorageFault)
     func setWriteProtected(_ isOn: Bool, at path: String) throws(StorageFault)

@@ -65,8 +65,7 @@ extension MediaLibrary {
                 try check(barcode, liesIn: place, state)
                 let number = try place.isDrive ? 0 : drive(for: barcode, wanted: nil, state)
                 do throws(StorageFault) {
-                    let medium = try store.open(at: path(of: barcode), writable: false)
-                    try learn(try identify(medium), of: barcode, &state, &report, at: now)
+                    try learn(try reading(barcode, identify), of: barcode, &state, &report, at: now)
                 } catch {
                     let fault = StorageFault(
                         error.kind, "TAPE-25101", "tape \(barcode)", "it could not be read: \(error.cause)",

@@ -96,8 +96,8 @@ extension MediaLibrary {
         }
     }
 
-    /// The tape in a drive, at its beginning.
-    /// - Throws: `TAPE-NO-MEDIUM`; what opening the cartridge throws.
+    /// The tape in a drive, at its beginning. It cannot be unloaded before it is given back by `finish`.
+    /// - Throws: `TAPE-NO-MEDIUM`; 30004 for a tape the drive only reads; what opening the cartridge throws.
     public func medium(inDrive number: Int, writable: Bool) throws(StorageFault) -> any TapeMedium {
         _ = try existing(.drive(number), state)
         guard let barcode = state.hardware.cartridge(in: .drive(number)) else {
@@ -112,7 +112,24 @@ extension MediaLibrary {
         return try store.open(at: path(of: barcode), writable: writable)
     }
 
+    /// Gives back what `medium` gave, durably.
+    public func finish(_ medium: any TapeMedium) throws(StorageFault) { try store.close(medium) }
+
     // MARK: Parts
+
+    /// Opens a tape, does something with it and closes it again.
+    func reading<R>(
+        _ barcode: String, _ body: (any TapeMedium) throws(StorageFault) -> R
+    ) throws(StorageFault) -> R {
+        let medium = try store.open(at: path(of: barcode), writable: false)
+        let result: R
+        do throws(StorageFault) { result = try body(medium) } catch {
+            try store.close(medium)
+            throw error
+        }
+        try store.close(medium)
+        return result
+    }
 
     func ready(_ state: LibraryState) throws(StorageFault) {
         let name = "library \(state.name)"
@@ -153,7 +170,7 @@ extension MediaLibrary {
         guard state.hardware.cartridge(in: target) == nil else { throw destinationFull(target) }
         if case .drive(let number) = source {
             let drive = state.hardware.drives[number - 1]
-            if drive.isRemovalPrevented {
+            if drive.isRemovalPrevented || store.isOpen(at: path(of: barcode)) {
                 throw .library(
                     .busy, "TAPE-REMOVAL-PREVENTED", "\(source)", "a program forbids to take out \(barcode)",
                     "End that program, or let it allow removal")

@@ -127,8 +127,7 @@ extension MediaLibrary {
     }
 
     private func catalog(of barcode: String, _ read: CatalogReading) throws(StorageFault) -> TapeCatalog {
-        let medium = try store.open(at: path(of: barcode), writable: false)
-        do throws(StorageFault) { return try read(medium) } catch {
+        do throws(StorageFault) { return try reading(barcode, read) } catch {
             throw StorageFault(
                 error.kind, "TAPE-30008", "tape \(barcode)",
                 "its catalog could not be read: \(error.cause) (\(error.id))",
