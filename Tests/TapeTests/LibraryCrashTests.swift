@@ -29,6 +29,16 @@ private let story = [
         let identity = Paper.identity(1, library: library.state.identifier)
         try library.begin("000001L8", as: identity, for: request, at: 6)
     },
+    Step("write") { library, store, _ in
+        let text = Paper.text(Paper.identity(1, library: library.state.identifier))
+        if let paper = store as? PaperCartridges {
+            return try paper.write(text, at: library.path(of: "000001L8"))
+        }
+        let medium = try library.medium(inDrive: 1, writable: true)
+        _ = try medium.write(Array(text.utf8))
+        _ = try medium.writeFilemarks(1, immediate: false)
+        try library.finish(medium)
+    },
     Step("note") { library, _, _ in
         try library.note(SetEntry(set: "A", number: 1, date: 6, expiry: 100, bytes: 9), on: "000001L8", at: 6)
     },

@@ -41,7 +41,7 @@ extension MediaLibrary {
 
     /// Mounts tapes and reads who they are. Those that are known are left out with 24033, cleaning tapes with 24054.
     /// - Parameter barcodes: nil: all that are unknown or unrecognized.
-    /// - Throws: 24050; 24055, 24053, 30004 for want of a drive; 25101 if none could be read.
+    /// - Throws: 24050; 24055, 24053 for want of a drive; 25101 or 30004 if none could be read.
     public func detailedInventory(
         _ barcodes: [String]? = nil, at now: Int64, identify: TapeIdentification
     ) throws(StorageFault) -> LibraryReport {
@@ -63,7 +63,15 @@ extension MediaLibrary {
                     continue
                 }
                 try check(barcode, liesIn: place, state)
-                let number = try place.isDrive ? 0 : drive(for: barcode, wanted: nil, state)
+                var number = 0
+                if !place.isDrive {
+                    do throws(StorageFault) { number = try drive(for: barcode, wanted: nil, state) } catch {
+                        guard error.id == "TAPE-30004" else { throw error }
+                        report.refused.append(error)
+                        lastFault = error
+                        continue
+                    }
+                }
                 do throws(StorageFault) {
                     try learn(try reading(barcode, identify), of: barcode, &state, &report, at: now)
                 } catch {
@@ -78,7 +86,8 @@ extension MediaLibrary {
                     report.duration += times.detailedInventory(facts, cartridges: 1)
                 }
             }
-            if let lastFault, report.refused.count(where: { $0.id == "TAPE-25101" }) == wanted.count { throw lastFault }
+            let unread = report.refused.count { ["TAPE-25101", "TAPE-30004"].contains($0.id) }
+            if let lastFault, unread == wanted.count { throw lastFault }
         }
     }
 

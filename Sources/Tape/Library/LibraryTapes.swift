@@ -65,6 +65,7 @@ extension MediaLibrary {
                     .readOnly, "TAPE-WORM", "tape \(barcode)", "what was written on it cannot be erased",
                     "Keep it until it may be destroyed")
             }
+            if store.isOpen(at: path(of: barcode)) { throw StorageFault(TapeRefusal.busy.refusal(of: tape.title)) }
             let number = try place.isDrive ? address(of: place) : drive(for: barcode, wanted: nil, state)
             let drive = state.hardware.drives[number - 1]
             guard LTOFacts.canWrite(label.facts.generation, in: drive.generation) else {
@@ -81,6 +82,10 @@ extension MediaLibrary {
             report.note(.eraseLosesData)
         }
         report.add(try change(at: now) { (_, _) throws(StorageFault) in })
+        if let fault = interrupted {
+            interrupted = nil
+            throw fault
+        }
         report.happened.append("\(barcode) erased\(long ? " from end to end" : "")")
         return report
     }

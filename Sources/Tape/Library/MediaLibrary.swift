@@ -18,6 +18,8 @@ public final class MediaLibrary {
     private let lock: (any StoreFile)?
     /// A change failed on the way to the disk: what stands there decides.
     private var isStale = false
+    /// Why the last erase that was begun could not be finished.
+    var interrupted: StorageFault?
 
     /// Makes a library in a folder, which is made too if its parent is there.
     /// - Throws: `TAPE-LIBRARY-EXISTS`; `TAPE-LIBRARY` for sizes that no library has.
@@ -161,12 +163,24 @@ public final class MediaLibrary {
         var next = state
         next.pending = nil
         let path = path(of: pending.barcode)
-        if try files.kind(of: path) == .file { try store.erase(at: path, long: pending.long) }
+        var fault: StorageFault?
+        do throws(StorageFault) { try store.erase(at: path, long: pending.long) } catch { fault = error }
         if var tape = next.tape(pending.barcode) {
-            try erased(&tape)
+            if fault == nil {
+                try erased(&tape)
+            } else {
+                // What is left of it an inventory will tell.
+                let standing = tape.standing
+                tape.forget()
+                tape.standing = TapeStanding()
+                (tape.standing.isInLibrary, tape.standing.isDecommissioned) = (
+                    standing.isInLibrary, standing.isDecommissioned
+                )
+            }
             next.put(tape)
         }
         try commit(next)
+        interrupted = fault
     }
 
     func erased(_ tape: inout TapeEntry) throws(StorageFault) {
