@@ -230,11 +230,13 @@ public struct TapeStanding: Sendable, Hashable {
 extension TapeStanding: Codable {
     private enum CodingKeys: String, CodingKey { case content, use, flags }
 
-    private static var flags: [(name: String, path: WritableKeyPath<TapeStanding, Bool>)] { [
-        ("reserved", \.isReserved), ("protected", \.isProtected), ("erase first", \.needsErase),
-        ("valid data", \.holdsValidData), ("archived", \.isArchived), ("in library", \.isInLibrary),
-        ("decommissioned", \.isDecommissioned), ("write-protected", \.isWriteProtected),
-    ] }
+    private static var flags: [(name: String, path: WritableKeyPath<TapeStanding, Bool>)] {
+        [
+            ("reserved", \.isReserved), ("protected", \.isProtected), ("erase first", \.needsErase),
+            ("valid data", \.holdsValidData), ("archived", \.isArchived), ("in library", \.isInLibrary),
+            ("decommissioned", \.isDecommissioned), ("write-protected", \.isWriteProtected),
+        ]
+    }
     private static let uses: [(name: String, use: CartridgeState)] = [
         ("free", .free), ("active", .active), ("full", .full), ("offsite ready", .offsiteReady),
         ("expired", .expired), ("suspect", .suspect),
