@@ -23,7 +23,8 @@ struct LibraryCartridgeTests {
         }
 
         /// Begins a tape with a text and some records, as a job would.
-        func write(_ barcode: String, _ identity: OnMediaIdentity, _ set: SetEntry, records: Int, at now: Int64) throws
+        func write(_ barcode: String, _ identity: OnMediaIdentity, _ set: CatalogedSet, records: Int, at now: Int64)
+            throws
         {
             let request = SetRequest(group: "gold", run: 1, drive: .lto9, expiry: set.expiry)
             let (drive, _) = try library.load(barcode, at: now)
@@ -40,7 +41,7 @@ struct LibraryCartridgeTests {
         }
     }
 
-    private let set = SetEntry(set: "A", number: 1, name: "alpha", date: 0, expiry: 1_000, bytes: 300_000)
+    private let set = CatalogedSet(set: "A", number: 1, name: "alpha", date: 0, expiry: 1_000, bytes: 300_000)
 
     @Test("a new cartridge has the room of its kind, and costs next to nothing")
     func new() throws {
@@ -87,7 +88,7 @@ struct LibraryCartridgeTests {
         let (sets, _) = try again.recatalog(["000001L9"], at: 3, read: Paper.catalog)
         #expect(
             sets.map(\.entry) == [
-                SetEntry(
+                CatalogedSet(
                     set: "A", number: 1, name: "alpha", date: 1_000, expiry: 1_000, bytes: 300_000)
             ])
         #expect(again.state.tape("000001L9")?.written == tape.written)

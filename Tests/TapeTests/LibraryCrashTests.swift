@@ -40,7 +40,7 @@ private let story = [
         try library.finish(medium)
     },
     Step("note") { library, _, _ in
-        try library.note(SetEntry(set: "A", number: 1, date: 6, expiry: 100, bytes: 9), on: "000001L8", at: 6)
+        try library.note(CatalogedSet(set: "A", number: 1, date: 6, expiry: 100, bytes: 9), on: "000001L8", at: 6)
     },
     Step("unload") { library, _, _ in _ = try library.unload(drive: 1, at: 7) },
     Step("release") { library, _, _ in try library.release("000001L8", at: 8) },

@@ -126,7 +126,8 @@ struct LibraryInventoryTests {
         let paper = try PaperLibrary.ready(["000001L8"])
         let request = SetRequest(group: "gold", run: 1, drive: .lto8, expiry: 9_000)
         try paper.write(
-            SetEntry(set: "A", number: 1, date: 1, expiry: 9_000, bytes: 5), on: "000001L8", request, number: 1, at: 1)
+            CatalogedSet(set: "A", number: 1, date: 1, expiry: 9_000, bytes: 5), on: "000001L8", request, number: 1,
+            at: 1)
         let own = TapeFinding.identity(Paper.identity(1, library: paper.library.state.identifier))
         try paper.library.confirm("000001L8", is: own, at: 2)
         #expect(paper.status("000001L8") == .active)

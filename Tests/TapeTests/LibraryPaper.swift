@@ -136,7 +136,7 @@ enum Paper {
         owner: String? = nil
     ) -> OnMediaIdentity {
         OnMediaIdentity(
-            identifier: guid(number), family: guid(family ?? number), sequence: sequence, label: label, owner: owner,
+            identifier: guid(number), family: UInt32(family ?? number), sequence: sequence, label: label, owner: owner,
             library: library)
     }
 
@@ -146,9 +146,9 @@ enum Paper {
         return GUID(bytes: bytes)
     }
 
-    static func text(_ identity: OnMediaIdentity, _ sets: [SetEntry] = []) -> String {
+    static func text(_ identity: OnMediaIdentity, _ sets: [CatalogedSet] = []) -> String {
         let head = [
-            identity.identifier.description, identity.family.description, "\(identity.sequence)", identity.label,
+            identity.identifier.description, "\(identity.family)", "\(identity.sequence)", identity.label,
             identity.owner ?? "", identity.library,
         ].joined(separator: "|")
         let lines = sets.map {
@@ -177,17 +177,17 @@ enum Paper {
         let lines = String(decoding: record, as: UTF8.self).split(separator: "\n").map {
             $0.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
         }
-        guard let head = lines.first, head.count == 6, let identifier = GUID(head[0]), let family = GUID(head[1]),
+        guard let head = lines.first, head.count == 6, let identifier = GUID(head[0]), let family = UInt32(head[1]),
             let sequence = Int(head[2])
         else { return nil }
         let identity = OnMediaIdentity(
             identifier: identifier, family: family, sequence: sequence, label: head[3],
             owner: head[4].isEmpty ? nil : head[4], library: head[5])
-        let sets = lines.dropFirst().compactMap { line -> SetEntry? in
+        let sets = lines.dropFirst().compactMap { line -> CatalogedSet? in
             guard line.count == 9, let number = Int(line[1]), let first = Int(line[3]), let last = Int(line[4]),
                 let bytes = Int64(line[6])
             else { return nil }
-            return SetEntry(
+            return CatalogedSet(
                 set: line[0], number: number, name: line[2].isEmpty ? nil : line[2], date: 1_000,
                 expiry: Int64(line[8]),
                 bytes: bytes, spans: first...last, isClosed: line[5] == "true",
@@ -229,7 +229,7 @@ struct PaperLibrary {
 
     /// What a job does: begins a tape if it is new, writes a set, and lets go of it.
     func write(
-        _ set: SetEntry, on barcode: String, _ request: SetRequest, number: Int, at now: Int64
+        _ set: CatalogedSet, on barcode: String, _ request: SetRequest, number: Int, at now: Int64
     ) throws(StorageFault) {
         try library.reserve(barcode, at: now)
         let tape = library.state.tape(barcode)!

@@ -9,8 +9,8 @@ struct LibraryRecatalogTests {
     /// Part of a set. Its name is known, or only the certificate that would tell.
     private static func part(
         _ set: String, _ number: Int, _ spans: ClosedRange<Int> = 1...1, closed: Bool = true, name: Bool = true
-    ) -> SetEntry {
-        SetEntry(
+    ) -> CatalogedSet {
+        CatalogedSet(
             set: set, number: number, name: name ? "backup of \(set)" : nil, date: 1_000, expiry: 5_000_000,
             bytes: 1_000, spans: spans, isClosed: closed, thumbprints: name ? [] : ["AB12"])
     }
@@ -19,7 +19,7 @@ struct LibraryRecatalogTests {
     /// C on the third.
     private func found(_ barcodes: [String] = ["000001L8", "000002L8", "000003L8"]) throws -> PaperLibrary {
         let paper = try PaperLibrary(tapes: barcodes + ["000009L8"])
-        let sets: [String: [SetEntry]] = [
+        let sets: [String: [CatalogedSet]] = [
             "000001L8": [Self.part("A", 1), Self.part("B", 2, closed: false)],
             "000002L8": [Self.part("B", 2, 2...2, closed: false)],
             "000003L8": [Self.part("B", 2, 3...3), Self.part("C", 3, name: false)],

@@ -16,8 +16,8 @@ struct LibraryTapeTests {
         return request
     }
 
-    private func set(_ name: String, expiry: Int64? = 30 * day) -> SetEntry {
-        SetEntry(set: name, number: 1, name: name, date: 0, expiry: expiry, bytes: 1_000)
+    private func set(_ name: String, expiry: Int64? = 30 * day) -> CatalogedSet {
+        CatalogedSet(set: name, number: 1, name: name, date: 0, expiry: expiry, bytes: 1_000)
     }
 
     /// Chooses, writes, and returns the tape.

@@ -176,7 +176,7 @@ extension MediaLibrary {
 extension TapeEntry {
     mutating func describe(_ identity: OnMediaIdentity) {
         self.identity = identity.identifier.description
-        family = identity.family.description
+        family = identity.family
         (sequence, label, owner) = (identity.sequence, identity.label, identity.owner)
     }
 

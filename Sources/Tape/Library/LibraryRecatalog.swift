@@ -6,9 +6,9 @@ import Units
 public struct TapeCatalog: Hashable, Sendable {
     public var identity: OnMediaIdentity
     /// Sets of which a part is on the tape, in their order. Names are nil where only the certificate would tell.
-    public var sets: [SetEntry]
+    public var sets: [CatalogedSet]
 
-    public init(identity: OnMediaIdentity, sets: [SetEntry]) { (self.identity, self.sets) = (identity, sets) }
+    public init(identity: OnMediaIdentity, sets: [CatalogedSet]) { (self.identity, self.sets) = (identity, sets) }
 }
 
 /// Reads the catalog of a tape that stands at its beginning, without reading the data through.
@@ -16,7 +16,7 @@ public typealias CatalogReading = (any TapeMedium) throws(StorageFault) -> TapeC
 
 /// A set as recataloging found it.
 public struct RecatalogedSet: Hashable, Sendable {
-    public var entry: SetEntry
+    public var entry: CatalogedSet
     /// Tapes it lies on, in order, by bar code.
     public var barcodes: [String]
     /// Parts that are on none of the tapes; empty for a set that can be restored.
@@ -85,13 +85,13 @@ extension MediaLibrary {
     /// The sets of which a part is on one of these tapes, with their parts on all tapes that are known, by tape family and number.
     public func knownSets(on barcodes: [String]) -> [RecatalogedSet] {
         let wanted = Set(state.tapes.filter { barcodes.contains($0.barcode) }.flatMap { $0.sets.map(\.set) })
-        var parts: [String: [(tape: TapeEntry, entry: SetEntry)]] = [:]
+        var parts: [String: [(tape: TapeEntry, entry: CatalogedSet)]] = [:]
         for tape in state.tapes {
             for entry in tape.sets where wanted.contains(entry.set) {
                 parts[entry.set, default: []].append((tape, entry))
             }
         }
-        let sets = parts.values.map { parts -> (family: String, set: RecatalogedSet) in
+        let sets = parts.values.map { parts -> (family: UInt32, set: RecatalogedSet) in
             let parts = parts.sorted {
                 ($0.entry.firstSpan, $0.tape.barcode) < ($1.entry.firstSpan, $1.tape.barcode)
             }
@@ -115,7 +115,7 @@ extension MediaLibrary {
                 next = max(next, part.lastSpan + 1)
             }
             return (
-                parts[0].tape.family ?? "",
+                parts[0].tape.family ?? 0,
                 RecatalogedSet(
                     entry: entry, barcodes: parts.map(\.tape.barcode), missing: missing, isOpen: !entry.isClosed)
             )

@@ -186,7 +186,7 @@ extension MediaLibrary {
 
     /// A set, or a part of one, has been written to a tape.
     /// - Throws: 24008 unless the tape is active.
-    public func note(_ set: SetEntry, on barcode: String, run: Int? = nil, at now: Int64) throws(StorageFault) {
+    public func note(_ set: CatalogedSet, on barcode: String, run: Int? = nil, at now: Int64) throws(StorageFault) {
         _ = try change(at: now) { (state, _) throws(StorageFault) in
             guard var tape = state.tape(barcode) else { throw .noTape(barcode) }
             try tape.take(.written(isNew: false))

@@ -4,8 +4,8 @@ public import Files
 public struct OnMediaIdentity: Hashable, Sendable {
     /// Of this tape as it was begun; a new one each time it is written from its beginning.
     public var identifier: GUID
-    /// The tapes that continue each other share it, and count `sequence` from 1.
-    public var family: GUID
+    /// Tapes that continue each other's sets share it, and count `sequence` from 1.
+    public var family: UInt32
     public var sequence: Int
     public var label: String
     /// Whose data it holds, a protection group; nil in the free pool.
@@ -14,7 +14,7 @@ public struct OnMediaIdentity: Hashable, Sendable {
     public var library: String
 
     public init(
-        identifier: GUID, family: GUID, sequence: Int, label: String, owner: String? = nil, library: String
+        identifier: GUID, family: UInt32, sequence: Int, label: String, owner: String? = nil, library: String
     ) {
         (self.identifier, self.family, self.sequence) = (identifier, family, sequence)
         (self.label, self.owner, self.library) = (label, owner, library)

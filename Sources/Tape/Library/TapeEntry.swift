@@ -10,7 +10,7 @@ public struct TapeEntry: Codable, Hashable, Sendable {
     public var cartridge: String?
     /// Its on-media identifier, family and place in it, once it was read.
     public var identity: String?
-    public var family: String?
+    public var family: UInt32?
     public var sequence: Int?
     public var label: String?
     /// Protection group whose data it holds.
@@ -29,7 +29,7 @@ public struct TapeEntry: Codable, Hashable, Sendable {
     public var written: Int64 = 0
     public var room: Int64
     /// By number on their family.
-    public var sets: [SetEntry] = []
+    public var sets: [CatalogedSet] = []
 
     init(barcode: String, place: LibraryElement?, standing: TapeStanding, room: Int64) {
         (self.barcode, self.place, self.standing, self.room) = (barcode, place, standing, room)
@@ -54,7 +54,7 @@ public struct TapeEntry: Codable, Hashable, Sendable {
 }
 
 /// A set on a tape, or the part of it that lies there.
-public struct SetEntry: Codable, Hashable, Sendable {
+public struct CatalogedSet: Codable, Hashable, Sendable {
     /// Its GUID.
     public var set: String
     /// Number on its family, from 1.
