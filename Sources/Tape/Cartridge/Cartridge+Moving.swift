@@ -18,6 +18,8 @@ public struct CartridgePlace: Hashable, Sendable {
     public var byte: Int64
     /// The end-to-end pass, from 0; even ones run from the beginning of the tape, odd ones back.
     public var wrap: Int
+
+    public init(byte: Int64, wrap: Int) { (self.byte, self.wrap) = (byte, wrap) }
 }
 
 extension Cartridge {

@@ -1,4 +1,5 @@
 public import Files
+import Glibc
 
 extension Cartridge {
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws(StorageFault) -> TapeRead {
@@ -19,8 +20,7 @@ extension Cartridge {
             at.file += 1
             return .filemark
         case .zeros:
-            UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, run.length)])
-                .initializeMemory(as: UInt8.self, repeating: 0)
+            if let base = buffer.baseAddress { memset(base, 0, min(buffer.count, run.length)) }
         case .data:
             try load(object, of: run, into: buffer)
         case .node:

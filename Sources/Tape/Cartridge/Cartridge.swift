@@ -67,7 +67,9 @@ public final class Cartridge: TapeMedium {
                 guid: guids.next(), barcode: design.barcode, generation: design.generation, kind: design.kind,
                 partitions: design.partitions, reserve: design.reserve, wraps: design.wraps, length: design.length,
                 density: design.density, created: time)
-            try write(identity, cleaningUses: design.kind == .cleaning ? design.cleaningUses : 0, to: file)
+            var counters = CartridgeCounters()
+            if design.kind == .cleaning { counters.cleaningUsesLeft = Int64(design.cleaningUses) }
+            try write(identity, CartridgeMemory(), counters, to: file)
             try file.flush()
             try files.rename(temporary, to: path)
             try files.syncFolder(folder(of: path))
@@ -80,10 +82,10 @@ public final class Cartridge: TapeMedium {
     }
 
     /// Both labels of an empty cartridge, as after an unload.
-    private static func write(
-        _ identity: CartridgeIdentity, cleaningUses: Int, to file: any StoreFile
+    static func write(
+        _ identity: CartridgeIdentity, _ memory: CartridgeMemory, _ counters: CartridgeCounters, to file: any StoreFile
     ) throws(StorageFault) {
-        let memory = CartridgeMemory().encoded(seed: CartridgeRecord.seed(identity.guid))
+        let memory = memory.encoded(seed: CartridgeRecord.seed(identity.guid))
         for slot in 0..<2 {
             var label = CartridgeLabel(
                 identity: identity, generation: UInt64(slot + 1), epoch: 0,
@@ -92,7 +94,7 @@ public final class Cartridge: TapeMedium {
                     said.tail.offset = CartridgeLayout.tail(slot, partition: partition)
                     return said
                 })
-            label.counters.cleaningUsesLeft = Int64(cleaningUses)
+            label.counters = counters
             label.attributes = CartridgePiece(
                 offset: CartridgeLayout.attributes(slot), length: memory.count, crc: CRC32C.of(memory))
             try file.write(memory, at: label.attributes.offset)
