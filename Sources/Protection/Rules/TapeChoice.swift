@@ -19,6 +19,8 @@ public struct CartridgeStatus: Sendable, Hashable {
     public var isEncrypted = false
     public var isReserved = false
     public var isInLibrary = true
+    /// What keeps it from being written, whoever asks.
+    public var obstacle: TapeObstacle?
     public var sets: Int32 = 0
     public var firstWritten: SimTime?
     public var lastWritten: SimTime?
@@ -118,10 +120,22 @@ public enum TapeChoice {
         }
     }
 
+    /// The choice, and why each of the others was not taken, in their order.
+    public static func decide(
+        for request: TapeRequest, among cartridges: [CartridgeStatus], now: SimTime
+    ) -> (pick: Int?, refused: [(place: Int, text: String)]) {
+        let pick = pick(for: request, among: cartridges, now: now)
+        let refused = cartridges.indices.filter { $0 != pick }.map { place in
+            (place, objection(to: cartridges[place], for: request, now: now) ?? "another one comes first")
+        }
+        return (pick, refused)
+    }
+
     /// Cartridges in the library that any group may write to, for alert 3305.
     public static func freeCount(among cartridges: [CartridgeStatus], library: Int32, now: SimTime) -> Int {
         cartridges.count {
-            $0.library == library && $0.isInLibrary && !$0.isReserved && ($0.state == .free || $0.isExpired(at: now))
+            $0.library == library && $0.isInLibrary && !$0.isReserved && $0.obstacle == nil
+                && ($0.state == .free || $0.isExpired(at: now))
         }
     }
 
@@ -143,7 +157,8 @@ public enum TapeChoice {
 
     private static func offer(of cartridge: CartridgeStatus, for request: TapeRequest, now: SimTime) -> Offer? {
         guard cartridge.library == request.library, cartridge.isInLibrary, !cartridge.isReserved,
-            cartridge.state != .suspect, LTOFacts.canWrite(cartridge.generation, in: request.drive)
+            cartridge.state != .suspect, cartridge.obstacle == nil,
+            LTOFacts.canWrite(cartridge.generation, in: request.drive)
         else { return nil }
         if cartridge.state == .free { return .free }
         if cartridge.isExpired(at: now) { return .expired }
@@ -176,7 +191,8 @@ public enum TapeChoice {
         if cartridge.library != request.library { return "in another library" }
         if !cartridge.isInLibrary { return "not in the library" }
         if cartridge.isReserved { return "in use by another job" }
-        if cartridge.state == .suspect { return "suspect" }
+        if cartridge.state == .suspect { return TapeObstacle.suspect.text }
+        if let obstacle = cartridge.obstacle { return obstacle.text }
         if !LTOFacts.canWrite(cartridge.generation, in: request.drive) {
             return "an \(request.drive.name) drive cannot write \(cartridge.generation.name)"
         }

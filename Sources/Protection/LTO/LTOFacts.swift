@@ -37,6 +37,18 @@ public struct LTOFacts: Sendable, Hashable {
         (isHalfHeight ? halfHeight : fullHeight)[generation.rawValue - LTOGeneration.lto5.rawValue]
     }
 
+    /// The long cartridge of LTO-10, 40 TB, in the same drives as the one of 30 TB. It has 14 speeds; those between the first
+    /// and the last four are spread evenly here.
+    public static let lto10Long = LTOFacts(
+        .lto10, false, terabytes: 40, rate: 400,
+        speeds: [407, 388, 369, 350, 331, 313, 294, 275, 256, 237, 218, 199, 181, 162], load: 12, unload: 27,
+        locate: 73,
+        rewind: 75, length: 1_337, wraps: 472, search: 9.6, rewindSpeed: 9.3, bitErrors: 1e-20, density: 0x63,
+        suffix: "PA")
+
+    /// Of each kind of cartridge, in the order of generations.
+    public static let cartridges = fullHeight + [lto10Long]
+
     /// Generations whose cartridges a drive writes.
     public static func writes(_ drive: LTOGeneration) -> [LTOGeneration] {
         switch drive {
@@ -55,6 +67,11 @@ public struct LTOFacts: Sendable, Hashable {
         case .lto7: [.lto7, .lto6, .lto5]
         case .lto5, .lto6, .lto8, .lto9, .lto10: writes(drive)
         }
+    }
+
+    /// Whether a drive reads a cartridge.
+    public static func canRead(_ cartridge: LTOGeneration, in drive: LTOGeneration) -> Bool {
+        canWrite(cartridge, in: drive) || (drive == .lto7 && cartridge == .lto5)
     }
 
     /// Whether a drive writes a cartridge: its own generation, and the one before except with LTO-10.
