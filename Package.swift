@@ -48,11 +48,17 @@ let package = Package(
             dependencies: [
                 "DiskImages", "Files", "Units", "CZstd", "CMapFile", .product(name: "GRDB", package: "GRDB.swift"),
             ], exclude: ["README.md"], swiftSettings: hot),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(
+            name: "Tape", dependencies: ["Files", "Protection", "Units", "CZstd", "COpenSSL"],
+            exclude: [
+                "README.md", "FORMAT-CARTRIDGE.md", "FORMAT-SEALING.md", "FORMAT-SETS.md",
+            ], swiftSettings: hot),
         .executableTarget(
             name: "dpmsim",
             dependencies: [
                 "Units", "Kernel", "Protection", "Scenario", "Jobs", "Simulation", "Catalog", "Reports",
-                "Files", "DiskImages", "StoragePool",
+                "Files", "DiskImages", "StoragePool", "Tape",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], exclude: ["README.md"], swiftSettings: strict),
         .testTarget(name: "UnitsTests", dependencies: ["Units"], swiftSettings: strict),
@@ -84,6 +90,8 @@ let package = Package(
                 "StoragePool", "DiskImages", "Files", "Units", "BlockDeviceContract",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: strict),
+        .testTarget(
+            name: "TapeTests", dependencies: ["Tape", "Files", "Protection", "Units"], swiftSettings: strict),
         // Runs the built program in processes of its own.
         .testTarget(name: "CommandTests", dependencies: ["dpmsim"], swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),

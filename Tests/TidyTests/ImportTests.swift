@@ -16,7 +16,7 @@ private let arrows: [String: Set<String>] = [
     "BlockDeviceContract": ["DiskImages", "Files"],
     "GuestFiles": ["DiskImages", "Units", "CTSK"],
     "StoragePool": ["DiskImages", "Files", "Units", "GRDB", "CZstd", "CMapFile"],
-    "Tape": ["Files", "Units", "CZstd", "COpenSSL"],
+    "Tape": ["Files", "Protection", "Units", "CZstd", "COpenSSL"],
     "Engine": ["Jobs", "StoragePool", "Tape", "GuestFiles", "DiskImages", "Files", "Protection", "Units"],
     "Catalog": ["Protection", "Units", "GRDB"],
     "Reports": ["Catalog", "Protection", "Units"],
