@@ -26,8 +26,10 @@ extension Cartridge {
     }
 
     public func writeFilemarks(_ count: Int, immediate: Bool) throws(StorageFault) -> TapeWrite {
-        guard count >= 0 else {
-            throw .cartridge(.badInput, "FILEMARKS", path, "\(count) filemarks were asked for", "Ask for 0 or more")
+        // The limit is SCSI's, and keeps the number of objects far from absurd.
+        guard 0...0xFF_FFFF ~= count else {
+            throw .cartridge(
+                .badInput, "FILEMARKS", path, "\(count) filemarks were asked for", "Ask for 0 to \(0xFF_FFFF)")
         }
         var result = TapeWrite.done
         if count > 0 {
@@ -78,11 +80,12 @@ extension Cartridge {
         try checkWritable()
         var design = CartridgeDesign(barcode: identity.barcode, capacity: 1, reserve: identity.reserve)
         design.partitions = partitions
-        let capacity = label.identity.capacity
+        let capacity = identity.capacity
         let problem = design.problem ?? (partitions.reduce(0, +) > capacity ? "it has \(capacity) bytes only" : nil)
         if let problem { throw .cartridge(.badInput, "DESIGN", path, problem, "Divide it otherwise") }
         if identity.kind == .worm, indexes.contains(where: { $0.end.object > 0 }) {
-            throw .cartridge(.readOnly, "WORM", path, "it is written once, and there are data", "Take another cartridge")
+            throw .cartridge(
+                .readOnly, "WORM", path, "it is written once, and there are data", "Take another cartridge")
         }
         let old = (label, indexes, labelled, isChanged)
         label.identity.partitions = partitions
