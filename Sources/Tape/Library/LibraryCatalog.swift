@@ -74,9 +74,12 @@ extension TapeCatalog {
 extension CatalogedSet {
     /// Sizes and opaque names from the blocks in the clear.
     fileprivate mutating func describeFiles(_ blocks: [Block]) {
+        // A file that goes on has a block on each tape.
+        var seen: [Int64: FileEntry] = [:]
         for block in blocks {
             guard case .file(let facts) = block.content, let extent = FileExtent(block.osData) else { continue }
-            files.append(FileEntry(name: facts.name, size: extent.size, modified: extent.modified))
+            seen[Int64(extent.file)] = FileEntry(name: facts.name, size: extent.size, modified: extent.modified)
         }
+        files = seen.sorted { $0.key < $1.key }.map(\.value)
     }
 }

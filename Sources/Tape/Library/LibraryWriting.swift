@@ -86,7 +86,7 @@ extension MediaLibrary {
         let job = LibraryWriting(self, nil, nil, now)
         do throws(StorageFault) {
             for barcode in found.barcodes where state.tape(barcode)?.place == nil { throw .noTape(barcode) }
-            let medium = try job.mount(found.barcodes[0])
+            let medium = ReturningTape(found.barcodes[0], of: job)
             try confirm(found.barcodes[0], is: try .of(medium), at: now)
             guard let entry = try TapeContents.of(medium).sets.first(where: { $0.set == set }) else {
                 throw .library(
@@ -156,8 +156,10 @@ private final class LibraryWriting: TapeSupply {
                 && hardware.cartridge(in: .drive(drive + 1)) == nil
                 && generation.map { LTOFacts.canWrite($0, in: hardware.drives[drive].generation) } == true
         }
-        try library.reserve(barcode, at: now)
-        reserved.append(barcode)
+        if !reserved.contains(barcode) {
+            try library.reserve(barcode, at: now)
+            reserved.append(barcode)
+        }
         let loaded = try library.load(barcode, drive: request == nil ? nil : writing.map { $0 + 1 }, at: now)
         report.add(loaded.report)
         let medium: any TapeMedium
@@ -168,7 +170,7 @@ private final class LibraryWriting: TapeSupply {
             throw error
         }
         mounted.append(Mounted(barcode: barcode, drive: loaded.drive, medium: medium))
-        barcodes.append(barcode)
+        if !barcodes.contains(barcode) { barcodes.append(barcode) }
         return medium
     }
 
@@ -186,16 +188,24 @@ private final class LibraryWriting: TapeSupply {
             $0.family == label.family && $0.sequence == label.sequence + 1 && !$0.sets.isEmpty
         }
         guard let next else { throw .noTape("\(label.sequence + 1) of the family of \(label.name)") }
-        if let already = mounted.first(where: { $0.barcode == next.barcode }) { return already.medium }
+        let tape = ReturningTape(next.barcode, of: self)
+        try library.confirm(next.barcode, is: try .of(tape), at: now)
+        return tape
+    }
+
+    /// The tape in a drive, into which it comes, if need be for one that was mounted before.
+    fileprivate func medium(of barcode: String) throws(StorageFault) -> any TapeMedium {
+        if let already = mounted.first(where: { $0.barcode == barcode }) { return already.medium }
         let hardware = library.state.hardware
         let isFree = hardware.drives.indices.contains {
             hardware.cartridge(in: .drive($0 + 1)) == nil && hardware.drives[$0].isEnabled
         }
         if !isFree { try dismountFirst() }
-        let medium = try mount(next.barcode)
-        try library.confirm(next.barcode, is: try .of(medium), at: now)
-        return medium
+        return try mount(barcode)
     }
+
+    /// Whether a tape that was given out is in a drive still.
+    fileprivate func holds(_ medium: any TapeMedium) -> Bool { mounted.contains { $0.medium === medium } }
 
     private func dismountFirst() throws(StorageFault) {
         guard let first = mounted.first else { return }
@@ -226,5 +236,60 @@ private final class LibraryWriting: TapeSupply {
             do throws(StorageFault) { try library.release(barcode, at: now) } catch { report.refused.append(error) }
         }
         (mounted, reserved) = ([], [])
+    }
+}
+
+/// A tape that is read, and comes back into a drive when it is read again after it had to make room for another.
+private final class ReturningTape: TapeMedium {
+    private let barcode: String
+    private let job: LibraryWriting
+    private var medium: (any TapeMedium)?
+    private(set) var position = TapePosition()
+
+    init(_ barcode: String, of job: LibraryWriting) { (self.barcode, self.job) = (barcode, job) }
+
+    var maximumRecord: Int { Cartridge.longestRecord }
+    var room: Int64 { medium?.room ?? 0 }
+
+    /// Does something with the tape in its drive, at the place where it was left.
+    private func there<R>(_ body: (any TapeMedium) throws(StorageFault) -> R) throws(StorageFault) -> R {
+        let tape: any TapeMedium
+        if let medium, job.holds(medium) {
+            tape = medium
+        } else {
+            tape = try job.medium(of: barcode)
+            medium = tape
+            if position != tape.position { try tape.locate(object: position.object, partition: position.partition) }
+        }
+        defer { position = tape.position }
+        return try body(tape)
+    }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(StorageFault) -> TapeRead {
+        try there { (tape) throws(StorageFault) in try tape.read(into: buffer) }
+    }
+
+    func write(_ record: UnsafeRawBufferPointer) throws(StorageFault) -> TapeWrite { throw isRead }
+    func writeFilemarks(_ count: Int, immediate: Bool) throws(StorageFault) -> TapeWrite { throw isRead }
+    func flush() throws(StorageFault) {}
+
+    func rewind() throws(StorageFault) { try there { (tape) throws(StorageFault) in try tape.rewind() } }
+
+    func locate(object: Int64, partition: Int) throws(StorageFault) {
+        try there { (tape) throws(StorageFault) in try tape.locate(object: object, partition: partition) }
+    }
+
+    func locate(file: Int64, partition: Int) throws(StorageFault) {
+        try there { (tape) throws(StorageFault) in try tape.locate(file: file, partition: partition) }
+    }
+
+    func locateEndOfData(partition: Int) throws(StorageFault) {
+        try there { (tape) throws(StorageFault) in try tape.locateEndOfData(partition: partition) }
+    }
+
+    private var isRead: StorageFault {
+        .library(
+            .readOnly, "TAPE-WRITE-PROTECTED", "tape \(barcode)", "it was mounted to be read",
+            "Write to it as a job that writes")
     }
 }
