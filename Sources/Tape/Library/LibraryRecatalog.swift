@@ -135,7 +135,7 @@ extension MediaLibrary {
         }
     }
 
-    private func incomplete(_ set: RecatalogedSet) -> StorageFault {
+    func incomplete(_ set: RecatalogedSet) -> StorageFault {
         let missing =
             set.missing.isEmpty
             ? "the last part" : "part \(set.missing.prefix(10).map(String.init).joined(separator: ", "))"

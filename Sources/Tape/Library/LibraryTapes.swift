@@ -151,6 +151,25 @@ extension MediaLibrary {
         try apply(.released, to: barcode, at: now)
     }
 
+    /// After a program that worked on the library died: releases what it had reserved, and brings home what is in drives.
+    public func recover(at now: Int64) throws(StorageFault) -> LibraryReport {
+        var report = try change(at: now) { (state, report) throws(StorageFault) in
+            for place in state.tapes.indices where state.tapes[place].standing.isReserved {
+                try state.tapes[place].take(.released)
+                report.happened.append("\(state.tapes[place].barcode) released")
+            }
+            for drive in state.hardware.drives.indices { state.hardware.drives[drive].isRemovalPrevented = false }
+        }
+        for occupant in state.hardware.contents where occupant.element.isDrive {
+            guard case .drive(let number) = occupant.element, !store.isOpen(at: path(of: occupant.barcode)) else {
+                continue
+            }
+            let byte = try shell(of: occupant.barcode).written
+            report.add(try unload(drive: number, standingAt: byte, at: now))
+        }
+        return report
+    }
+
     /// The end of the medium was met: nothing more goes on the tape.
     public func markFull(_ barcode: String, at now: Int64) throws(StorageFault) {
         try apply(.filled, to: barcode, at: now)
