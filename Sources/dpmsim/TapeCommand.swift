@@ -9,7 +9,8 @@ import Units
 struct TapeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tape",
-        abstract: "Write files to tapes of a library in a folder, compressed and encrypted; list, verify, read them back.",
+        abstract:
+            "Write files to tapes of a library in a folder, compressed and encrypted; list, verify, read them back.",
         discussion: """
             A library is a folder: library.json, the cartridges as sparse files, and the certificate stores. A set is what is written
             as one: files of any kind, each read back byte for byte. Several programs may look; one at a time changes a library.
@@ -100,14 +101,18 @@ struct KeepingTime: ExpressibleByArgument {
     }
 }
 
-/// A generation of LTO as the command line names it: `LTO-8`.
-extension LTOGeneration: @retroactive ExpressibleByArgument {
-    public init?(argument: String) {
-        guard let found = Self.allCases.first(where: { $0.name.lowercased() == argument.lowercased() }) else { return nil }
-        self = found
+/// A value that the command line names by one of a few words.
+func word<Value>(_ words: [(String, Value)]) -> @Sendable (String) throws -> Value where Value: Sendable {
+    { [words] text in
+        guard let found = words.first(where: { $0.0.lowercased() == text.lowercased() }) else {
+            throw ValidationError("Choose one of \(words.map(\.0).joined(separator: ", ")).")
+        }
+        return found.1
     }
-    public static var allValueStrings: [String] { allCases.map(\.name) }
 }
+
+/// A generation of LTO: `LTO-8`.
+let generationWord = word(LTOGeneration.allCases.map { ($0.name, $0) })
 
 /// A set as the command line names it: its name, its number, or its GUID.
 struct SetChoice {

@@ -24,7 +24,8 @@ struct TapeRecatalog: ParsableCommand {
             let keys = try options.openers()
             let wanted =
                 barcodes.isEmpty
-                ? library.state.tapes.filter { $0.place != nil && $0.identity != nil && $0.standing.use != .free }.map(\.barcode)
+                ? library.state.tapes.filter { $0.place != nil && $0.identity != nil && $0.standing.use != .free }.map(
+                    \.barcode)
                 : barcodes
             let (sets, report) = try library.recatalog(wanted, at: options.now) { (medium) throws(StorageFault) in
                 try TapeCatalog.of(medium, with: keys)
@@ -32,7 +33,8 @@ struct TapeRecatalog: ParsableCommand {
             let fact = Fact(sets: sets.map(\.entry.set), report: LibraryReportFact(report))
             let lines = sets.map { found in
                 let entry = found.entry
-                return "\(entry.name ?? "set \(entry.set)") of \(readableTime(timeText(entry.date))), \(Bytes(entry.bytes).rounded)"
+                return
+                    "\(entry.name ?? "set \(entry.set)") of \(readableTime(timeText(entry.date))), \(Bytes(entry.bytes).rounded)"
                     + (entry.name == nil ? ", opened by \(entry.thumbprints.joined(separator: " or "))" : "")
                     + (found.isComplete ? "" : ", parts are missing")
             }

@@ -8,34 +8,21 @@ import Units
 struct TapeCertificateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "certificate", abstract: "The library's certificate stores: DPMBackupStore and DPMRestoreStore.",
-        discussion: "Losing the last certificate that opens a set is losing the set. Export them, and keep the files elsewhere.",
+        discussion:
+            "Losing the last certificate that opens a set is losing the set. Export them, and keep the files elsewhere.",
         subcommands: [
             CertificateCreate.self, CertificateImport.self, CertificateExport.self, CertificateList.self,
             CertificateRotate.self, CertificateRemove.self,
         ])
 }
 
-extension KeyedCertificate.NewKey: ExpressibleByArgument {
-    public init?(argument: String) {
-        guard let found = Self.allCases.first(where: { $0.rawValue.lowercased() == argument.lowercased() }) else { return nil }
-        self = found
-    }
-    public static var allValueStrings: [String] { allCases.map(\.rawValue) }
-}
+private let keyWord = word(KeyedCertificate.NewKey.allCases.map { ($0.rawValue, $0) })
+private let storeWord = word([("backup", CertificateStores.Store.backup), ("restore", .restore)])
 
-extension CertificateStores.Store: ExpressibleByArgument {
-    public init?(argument: String) {
-        switch argument.lowercased() {
-        case "backup": self = .backup
-        case "restore": self = .restore
-        default: return nil
-        }
-    }
-    public static var allValueStrings: [String] { ["backup", "restore"] }
-}
-
-extension Thumbprint: @retroactive ExpressibleByArgument {
-    public init?(argument: String) { self.init(argument) }
+/// A thumbprint as Windows shows it, with or without blanks.
+private let thumbprintText: @Sendable (String) throws -> Thumbprint = { text in
+    guard let thumbprint = Thumbprint(text) else { throw ValidationError("A thumbprint has 40 hexadecimal digits.") }
+    return thumbprint
 }
 
 /// A certificate, for lists.
@@ -50,7 +37,8 @@ private struct CertificateFact: Encodable {
     }
 
     var line: String {
-        "\(thumbprint) \(subject), \(key), until \(readableTime(until)), in \(store)" + (hasPrivateKey ? "" : ", without its private key")
+        "\(thumbprint) \(subject), \(key), until \(readableTime(until)), in \(store)"
+            + (hasPrivateKey ? "" : ", without its private key")
     }
 }
 
@@ -92,7 +80,7 @@ struct CertificateCreate: ParsableCommand {
 
     @OptionGroup var options: LibraryOptions
     @Argument(help: "Its common name.") var name: String
-    @Option(help: "RSA-3072 or P-256.") var key = KeyedCertificate.NewKey.rsa3072
+    @Option(help: "RSA-3072 or P-256.", transform: keyWord) var key = KeyedCertificate.NewKey.rsa3072
     @Option(help: "For how many days it is valid.") var days = 730
 
     func run() throws {
@@ -112,7 +100,7 @@ struct CertificateImport: ParsableCommand {
 
     @OptionGroup var options: LibraryOptions
     @OptionGroup var source: CertificateFileOptions
-    @Option(help: "backup or restore.") var store = CertificateStores.Store.backup
+    @Option(help: "backup or restore.", transform: storeWord) var store = CertificateStores.Store.backup
 
     func run() throws {
         try endingByFault(json: options.json) {
@@ -130,7 +118,7 @@ struct CertificateExport: ParsableCommand {
         commandName: "export", abstract: "Write a certificate to a PEM file, with its private key if asked for.")
 
     @OptionGroup var options: LibraryOptions
-    @Argument(help: "Its thumbprint.") var thumbprint: Thumbprint
+    @Argument(help: "Its thumbprint.", transform: thumbprintText) var thumbprint: Thumbprint
     @Option(help: ArgumentHelp("The new file.", valueName: "file")) var to: String
     @Flag(help: "With its private key, readable by you only.") var withKey = false
 
@@ -180,7 +168,7 @@ struct CertificateRotate: ParsableCommand {
 
     @OptionGroup var options: LibraryOptions
     @Argument(help: "The common name of a new certificate.") var name: String
-    @Option(help: "RSA-3072 or P-256.") var key = KeyedCertificate.NewKey.rsa3072
+    @Option(help: "RSA-3072 or P-256.", transform: keyWord) var key = KeyedCertificate.NewKey.rsa3072
     @Option(help: "For how many days it is valid.") var days = 730
 
     func run() throws {
@@ -202,8 +190,8 @@ struct CertificateRemove: ParsableCommand {
         discussion: "What only it opens can never be read again.")
 
     @OptionGroup var options: LibraryOptions
-    @Argument(help: "Its thumbprint.") var thumbprint: Thumbprint
-    @Option(help: "backup or restore.") var store: CertificateStores.Store
+    @Argument(help: "Its thumbprint.", transform: thumbprintText) var thumbprint: Thumbprint
+    @Option(help: "backup or restore.", transform: storeWord) var store: CertificateStores.Store
 
     func run() throws {
         try endingByFault(json: options.json) {

@@ -18,7 +18,7 @@ struct TapeExport: ParsableCommand {
             let files = HostFiles()
             let path = absolute(to)
             let file = try files.open(path, .create)
-            var facts = SimhTape.Facts()
+            var facts = TapeFacts()
             do {
                 try library.mounted(barcode, at: options.now) { (medium) throws(StorageFault) in
                     facts = try SimhTape.export(medium, to: file)
@@ -29,7 +29,9 @@ struct TapeExport: ParsableCommand {
             }
             try options.tell(
                 ["records": facts.records, "filemarks": facts.filemarks, "bytes": facts.bytes],
-                ["\(to): \(facts.records) records and \(facts.filemarks) filemarks of \(barcode), \(Bytes(facts.bytes).rounded)."])
+                [
+                    "\(to): \(facts.records) records and \(facts.filemarks) filemarks of \(barcode), \(Bytes(facts.bytes).rounded)."
+                ])
         }
     }
 }
@@ -46,14 +48,16 @@ struct TapeImport: ParsableCommand {
     func run() throws {
         try options.write { library in
             let source = try HostFiles().open(absolute(file), .read)
-            var facts = SimhTape.Facts()
+            var facts = TapeFacts()
             try library.writeForeign(to, at: options.now) { (medium) throws(StorageFault) in
                 facts = try SimhTape.restore(source, to: medium)
             }
             let report = try library.detailedInventory([to], at: options.now, identify: TapeFinding.of)
             try options.tell(
                 LibraryReportFact(report),
-                ["\(file): \(facts.records) records and \(facts.filemarks) filemarks on \(to). Recatalog it to use its sets."]
+                [
+                    "\(file): \(facts.records) records and \(facts.filemarks) filemarks on \(to). Recatalog it to use its sets."
+                ]
                     + LibraryReportFact(report).lines)
         }
     }

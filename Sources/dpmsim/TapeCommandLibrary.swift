@@ -22,7 +22,7 @@ struct LibraryCreate: ParsableCommand {
     @OptionGroup var options: LibraryOptions
     @Option(help: "How many cartridges it holds.") var slots = 24
     @Option(help: "How many drives it has.") var drives = 2
-    @Option(help: "Of its drives: LTO-5 to LTO-10.") var generation = LTOGeneration.lto8
+    @Option(help: "Of its drives: LTO-5 to LTO-10.", transform: generationWord) var generation = LTOGeneration.lto8
     @Flag(help: "Its drives are half-height ones, which are slower.") var halfHeight = false
     @Option(help: "Slots of its I/E port; 0 for none.") var ports = 4
     @Flag(help: "It has no bar code reader.") var noBarcodes = false
@@ -51,8 +51,7 @@ struct LibraryCreate: ParsableCommand {
                 let digits = String(number + 1)
                 return String(repeating: "0", count: 6 - digits.count) + digits + suffix
             }
-            _ = try library.add(barcodes, guids: HostGUIDs(), at: options.now)
-            try options.tell(try library.fastInventory(at: options.now))
+            try options.tell(try library.addIdentified(barcodes, at: options.now))
         }
     }
 }
@@ -75,7 +74,8 @@ struct LibraryShow: ParsableCommand {
             for (place, drive) in hardware.drives.enumerated() {
                 let inside = hardware.cartridge(in: .drive(place + 1)) ?? "empty"
                 lines.append(
-                    "drive-\(place + 1): \(drive.generation.name), \(inside)" + (drive.needsCleaning ? ", asks for cleaning" : ""))
+                    "drive-\(place + 1): \(drive.generation.name), \(inside)"
+                        + (drive.needsCleaning ? ", asks for cleaning" : ""))
             }
             lines += table(
                 [["tape", "place", "state", "label", "group", "sets", "written", "left"]]
@@ -103,8 +103,7 @@ struct LibraryAdd: ParsableCommand {
 
     func run() throws {
         try options.write { library in
-            _ = try library.add(barcodes, guids: HostGUIDs(), at: options.now)
-            try options.tell(try library.fastInventory(at: options.now))
+            try options.tell(try library.addIdentified(barcodes, at: options.now))
         }
     }
 }
@@ -215,12 +214,24 @@ struct LibraryImport: ParsableCommand {
 
 /// `dpmsim tape library clean`.
 struct LibraryClean: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "clean", abstract: "Clean a drive with a cleaning tape.")
+    static let configuration = CommandConfiguration(
+        commandName: "clean", abstract: "Clean a drive with a cleaning tape.")
 
     @OptionGroup var options: LibraryOptions
     @Argument(help: "The drive's number, from 1.") var drive: Int
 
     func run() throws {
         try options.write { library in try options.tell(try library.clean(drive: drive, at: options.now)) }
+    }
+}
+
+extension MediaLibrary {
+    /// New cartridges, with the inventories that make them known as blank, so that they can be written.
+    fileprivate func addIdentified(_ barcodes: [String], at now: Int64) throws(StorageFault) -> LibraryReport {
+        let report = try add(barcodes, guids: HostGUIDs(), at: now)
+        _ = try fastInventory(at: now, identify: TapeFinding.of)
+        let unknown = barcodes.filter { state.tape($0)?.standing.status == .unknown }
+        if !unknown.isEmpty { _ = try detailedInventory(unknown, at: now, identify: TapeFinding.of) }
+        return report
     }
 }

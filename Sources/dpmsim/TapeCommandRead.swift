@@ -12,7 +12,9 @@ private struct SetFact: Encodable {
 
     init(_ found: RecatalogedSet) {
         let entry = found.entry
-        (set, number, name, datasource, machine) = (entry.set, entry.number, entry.name, entry.datasource, entry.machine)
+        (set, number, name, datasource, machine) = (
+            entry.set, entry.number, entry.name, entry.datasource, entry.machine
+        )
         (date, expiry, bytes) = (timeText(entry.date), entry.expiry.map(timeText), entry.bytes)
         (files, tapes, thumbprints) = (entry.files.map(\.name), found.barcodes, entry.thumbprints)
         isComplete = found.isComplete
@@ -47,7 +49,9 @@ struct TapeList: ParsableCommand {
                 .map(SetFact.init)
             try options.tell(
                 facts,
-                facts.isEmpty ? ["No sets. Recatalog tapes whose sets are not known."] : table([SetFact.head] + facts.map(\.cells), right: [3, 4]))
+                facts.isEmpty
+                    ? ["No sets. Recatalog tapes whose sets are not known."]
+                    : table([SetFact.head] + facts.map(\.cells), right: [3, 4]))
         }
     }
 }
@@ -56,11 +60,14 @@ struct TapeList: ParsableCommand {
 struct TapeRead: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "read", abstract: "Read the files of a set back.",
-        discussion: "A file has its name only when it is whole. Exit status 1 if --skip-damaged had to leave bytes out.")
+        discussion: "A file has its name only when it is whole. Exit status 1 if --skip-damaged had to leave bytes out."
+    )
 
     @OptionGroup var options: LibraryOptions
     @Argument(help: "The set: its name or its identifier.") var set: String
-    @Option(help: ArgumentHelp("A folder for the files; made if it is not there.", valueName: "folder"), completion: .directory)
+    @Option(
+        help: ArgumentHelp("A folder for the files; made if it is not there.", valueName: "folder"),
+        completion: .directory)
     var to: String
     @Option(name: .customLong("file"), help: "Only this file; may be given several times.") var files: [String] = []
     @Flag(help: "Go on behind damaged records: what they held reads as zeros, and is told.") var skipDamaged = false
@@ -137,7 +144,8 @@ struct TapeRead: ParsableCommand {
 /// `dpmsim tape verify`.
 struct TapeVerify: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Read sets through and hold every record, seal and chain against what was written.",
+        commandName: "verify",
+        abstract: "Read sets through and hold every record, seal and chain against what was written.",
         discussion: "Exit status 1 if anything is damaged, missing or was tampered with.")
 
     @OptionGroup var options: LibraryOptions
@@ -152,9 +160,8 @@ struct TapeVerify: ParsableCommand {
         try options.write { library in
             Interrupt.listen()
             let keys = try options.openers()
-            let sets =
-                try set.map { [try SetChoice(text: $0).find(in: library)] }
-                ?? library.knownSets(on: library.state.tapes.map(\.barcode))
+            var sets = library.knownSets(on: library.state.tapes.map(\.barcode))
+            if let set { sets = [try SetChoice(text: set).find(in: library)] }
             var facts: [Fact] = []
             if set == nil {
                 for tape in library.state.tapes where tape.place != nil && !tape.sets.isEmpty {
@@ -163,7 +170,9 @@ struct TapeVerify: ParsableCommand {
                         faults = try TapeContents.verifyChain(of: medium).faults
                     }
                     facts.append(
-                        Fact(name: "tape \(tape.barcode)", records: 0, bytes: 0, faults: faults.map(StorageFaultFact.init)))
+                        Fact(
+                            name: "tape \(tape.barcode)", records: 0, bytes: 0,
+                            faults: faults.map(StorageFaultFact.init)))
                 }
             }
             for found in sets {
@@ -175,9 +184,11 @@ struct TapeVerify: ParsableCommand {
                 facts,
                 facts.map { fact in
                     fact.faults.isEmpty
-                        ? "\(fact.name): sound" + (fact.records > 0 ? ", \(fact.records) records, \(Bytes(fact.bytes).rounded)." : ".")
+                        ? "\(fact.name): sound"
+                            + (fact.records > 0 ? ", \(fact.records) records, \(Bytes(fact.bytes).rounded)." : ".")
                         : "\(fact.name): \(fact.faults.count) faults\n"
-                            + fact.faults.prefix(100).map { "  \($0.id) \($0.object): \($0.cause)" }.joined(separator: "\n")
+                            + fact.faults.prefix(100).map { "  \($0.id) \($0.object): \($0.cause)" }.joined(
+                                separator: "\n")
                 })
             if !damaged.isEmpty { throw Ending.expectationFailed }
         }
@@ -193,7 +204,8 @@ struct TapeVerify: ParsableCommand {
             _ = try reading.end()
             let verified = try result.get()
             return Fact(
-                name: name, records: verified.records, bytes: verified.bytes, faults: verified.faults.map(StorageFaultFact.init))
+                name: name, records: verified.records, bytes: verified.bytes,
+                faults: verified.faults.map(StorageFaultFact.init))
         } catch {
             guard error.kind != .device else { throw error }
             return Fact(name: name, records: 0, bytes: 0, faults: [StorageFaultFact(error)])

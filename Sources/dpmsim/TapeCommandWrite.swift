@@ -5,12 +5,13 @@ import Protection
 import Tape
 import Units
 
-extension SetCompression: @retroactive ExpressibleByArgument {}
+private let compressionWord = word(SetCompression.allCases.map { ($0.rawValue, $0) })
 
 /// `dpmsim tape write`.
 struct TapeWrite: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "write", abstract: "Write files as a set to a tape of the library, and on to further ones if it does not fit.",
+        commandName: "write",
+        abstract: "Write files as a set to a tape of the library, and on to further ones if it does not fit.",
         discussion: """
             The tape is chosen as DPM does: without a colocation set each job begins a free or expired tape; jobs of one --run
             share their tapes, and so do groups of one --colocation-set. A job that is stopped or fails leaves no set behind.
@@ -25,11 +26,11 @@ struct TapeWrite: ParsableCommand {
     @Option(help: "A remark, kept with the set.") var remark = ""
     @Flag(help: "Encrypt it to all valid certificates of the backup store.") var encrypt = false
     @Flag(help: "Compress it.") var compress = false
-    @Option(help: "How hard: fast, default or strong.") var compression: SetCompression?
+    @Option(help: "How hard: fast, default or strong.", transform: compressionWord) var compression: SetCompression?
     @Option(help: ArgumentHelp("How long it is kept, such as 30d; for ever if left out.", valueName: "time"))
     var keep: KeepingTime?
     @Flag(help: "It is short-term data, which never shares a tape with long-term data.") var shortTerm = false
-    @Option(help: "Number of the job's run: jobs of a run share tapes.") var run: Int?
+    @Option(name: .customLong("run"), help: "Number of the job's run: jobs of a run share tapes.") var runNumber: Int?
     @Option(help: ArgumentHelp("The set of groups that share tapes.", valueName: "name")) var colocationSet: String?
     @Option(help: "For how long a shared tape takes further sets.") var writePeriod: KeepingTime?
     @Option(help: "How far apart the expiries on a shared tape may be.") var expiryTolerance: KeepingTime?
@@ -75,7 +76,7 @@ struct TapeWrite: ParsableCommand {
                     action: "Enable a drive")
             }
             let request = SetRequest(
-                group: group, run: run ?? Int(clamping: now), drive: drive, isLongTerm: !shortTerm,
+                group: group, run: runNumber ?? Int(clamping: now), drive: drive, isLongTerm: !shortTerm,
                 isEncrypted: encrypt, expiry: expiry, colocationSet: colocationSet,
                 writePeriod: writePeriod?.seconds ?? 7 * 86_400,
                 expiryTolerance: expiryTolerance?.seconds ?? 7 * 86_400)
@@ -97,7 +98,7 @@ struct TapeWrite: ParsableCommand {
                 [
                     "\(set): set \(fact.number) on \(fact.tapes.joined(separator: ", ")), \(Bytes(Int64(clamping: fact.bytes)).rounded) as "
                         + "\(Bytes(Int64(clamping: fact.stored)).rounded) in \(SimDuration(roundingUp: fact.seconds).rounded)."
-                ] + done.placement.refused.map { "not on \($0.barcode): \($0.reason)" })
+                ] + done.placement.refused.filter { $0.reason != TapeChoice.later }.map { "not on \($0.barcode): \($0.reason)" })
         }
     }
 

@@ -18,7 +18,7 @@ struct TapeSource: SetFile {
                 .missing, "TAPE-SOURCE", path, "there is no file of that name", action: "Check the path")
         }
         var facts = stat()
-        guard stat(path, &facts) == 0 else { throw HostFile.host("look at", path, errno) }
+        guard stat(path, &facts) == 0 else { throw StorageFault.host("look at", path, errno) }
         let file = try files.open(path, .read)
         (self.name, self.file) = (name, file)
         (size, modified) = (try file.size(), Int64(facts.st_mtim.tv_sec))
@@ -45,7 +45,8 @@ final class TapeTarget: SetTarget {
         let files = HostFiles()
         guard try files.kind(of: path) == .none else {
             throw StorageFault(
-                .badInput, "TAPE-TARGET", path, "there is a file of that name", action: "Choose another folder, or remove it")
+                .badInput, "TAPE-TARGET", path, "there is a file of that name",
+                action: "Choose another folder, or remove it")
         }
         file = try files.open(path + ".part", .createOrOpen)
         try file.truncate(to: 0)

@@ -4,22 +4,14 @@ public import Files
 /// Source: tape-format, section 3.1. All records and filemarks of a tape go there and come back as they were; its bar code, attributes
 /// and counters do not.
 public enum SimhTape {
-    /// What went over.
-    public struct Facts: Hashable, Sendable {
-        public var records: Int64 = 0
-        public var filemarks: Int64 = 0
-        /// In records.
-        public var bytes: Int64 = 0
-    }
-
     private static let endOfMedium: UInt32 = 0xFFFF_FFFF
     private static let eraseGap: UInt32 = 0xFFFF_FFFE
     /// The upper bits of a length say what class the record is of; only plain ones are taken.
     private static let lengthMask: UInt32 = 0x0FFF_FFFF
 
     /// Writes partition 0 of a tape to an empty file. The tape stands at its end of data afterwards.
-    public static func export(_ tape: any TapeMedium, to file: any StoreFile) throws(StorageFault) -> Facts {
-        var facts = Facts()
+    public static func export(_ tape: any TapeMedium, to file: any StoreFile) throws(StorageFault) -> TapeFacts {
+        var facts = TapeFacts()
         var offset: Int64 = 0
         // Length, record, padding, length.
         let buffer = Buffer(count: tape.maximumRecord + 12)
@@ -50,7 +42,7 @@ public enum SimhTape {
 
     /// Writes what a file holds onto a tape, from its beginning, after the whole file proved to be well formed.
     /// - Throws: `TAPE-SIMH` if the file is no such image, or has a record that the tape cannot take; nothing is written then.
-    public static func restore(_ file: any StoreFile, to tape: any TapeMedium) throws(StorageFault) -> Facts {
+    public static func restore(_ file: any StoreFile, to tape: any TapeMedium) throws(StorageFault) -> TapeFacts {
         let longest = tape.maximumRecord
         _ = try walk(file, longest: longest) { (_) throws(StorageFault) in }
         let buffer = Buffer(count: longest)
@@ -70,8 +62,8 @@ public enum SimhTape {
     /// Calls `body` with the place of each record in the file, nil for a filemark.
     private static func walk(
         _ file: any StoreFile, longest: Int, _ body: (Range<Int64>?) throws(StorageFault) -> Void
-    ) throws(StorageFault) -> Facts {
-        var facts = Facts()
+    ) throws(StorageFault) -> TapeFacts {
+        var facts = TapeFacts()
         var offset: Int64 = 0
         let size = try file.size()
         while offset + 4 <= size {

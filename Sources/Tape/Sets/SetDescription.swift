@@ -31,7 +31,8 @@ public struct SetDescription: Hashable, Sendable {
             ("user", user),
         ] where text.utf16.count > 1000 {
             throw StorageFault(
-                .badInput, "TAPE-TEXT", "set \(set)", "its \(what) has \(text.utf16.count) characters, 1000 are allowed",
+                .badInput, "TAPE-TEXT", "set \(set)",
+                "its \(what) has \(text.utf16.count) characters, 1000 are allowed",
                 action: "Shorten it")
         }
     }

@@ -155,7 +155,8 @@ struct SetWalk {
                     volume?.header.medium = UInt16(truncatingIfNeeded: sequence)
                     map.append(block)
                     if let volume { map.append(volume) }
-                    entries.append(try SetEntry(
+                    entries.append(
+                        try SetEntry(
                             block, volume: volume, sequence: sequence, tapeFile: file, state: .unfinished))
                     open = entries.count - 1
                 case .setEnd:

@@ -115,7 +115,9 @@ public final class OpenSet {
         if let fault { throw fault }
         guard isWhole || !text.isEmpty else { throw span.truncated("its directory is missing") }
         let directory = try FactsText.decoded(DirectoryText.self, text, at: "directory of \(span.name)")
-        guard directory.set == entry.set.description, directory.files.allSatisfy({ (0...SetPlan.largestFile).contains($0.size) }) else {
+        guard directory.set == entry.set.description,
+            directory.files.allSatisfy({ (0...SetPlan.largestFile).contains($0.size) })
+        else {
             throw span.wrong("its directory is of set \(directory.set)")
         }
         files = directory.files.map { SetFileEntry(name: $0.name, size: $0.size, modified: $0.modified) }

@@ -54,8 +54,10 @@ extension OpenSet {
         for (index, file) in files.enumerated() where covered[index] != file.size {
             result.note(
                 StorageFault(
-                    .damaged, "TAPE-SET-TRUNCATED", "file \(index) of set \(entry.set), bytes \(covered[index])..<\(file.size)",
-                    "they are not on the tape as they were written", action: "Restore what is there, or from another copy of the set"))
+                    .damaged, "TAPE-SET-TRUNCATED",
+                    "file \(index) of set \(entry.set), bytes \(covered[index])..<\(file.size)",
+                    "they are not on the tape as they were written",
+                    action: "Restore what is there, or from another copy of the set"))
         }
         result.bytes = covered.reduce(0, +)
         return result
@@ -79,14 +81,16 @@ extension OpenSet {
                 }
                 guard let header = slot.header, case .sealed(let range) = slot.kind else {
                     if !slot.holdsBlocks {
-                        state.faults.append(.mtf("record \(slot.object), \(name)", "it holds neither blocks nor records"))
+                        state.faults.append(
+                            .mtf("record \(slot.object), \(name)", "it holds neither blocks nor records"))
                     }
                     return .go
                 }
                 state.records += 1
                 state.take(header, object: slot.object, name)
                 let summary = sequence.summary
-                let tag = UnsafeRawBufferPointer(slot.input[range.upperBound - SealedHeader.tagCount..<range.upperBound])
+                let tag = UnsafeRawBufferPointer(
+                    slot.input[range.upperBound - SealedHeader.tagCount..<range.upperBound])
                 do throws(StorageFault) {
                     try sequence.accept(header, tag: tag)
                     if header.flag != .more {
@@ -102,7 +106,8 @@ extension OpenSet {
             })
         if !state.isEnded {
             if state.faults.isEmpty {
-                state.faults.append(span.truncated("its last record is missing: it ends after \(state.records) records"))
+                state.faults.append(
+                    span.truncated("its last record is missing: it ends after \(state.records) records"))
             }
             state.isBroken = true
         }
@@ -222,7 +227,9 @@ private struct SealedTally {
 }
 
 extension StorageFault {
-    func placed(_ place: String) -> StorageFault { StorageFault(kind, id, place, "\(object): \(cause)", action: action) }
+    func placed(_ place: String) -> StorageFault {
+        StorageFault(kind, id, place, "\(object): \(cause)", action: action)
+    }
 }
 
 extension SpanInput {

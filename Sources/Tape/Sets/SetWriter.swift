@@ -162,7 +162,8 @@ private final class SetRun {
         let label = output.head.label
         guard let supply else {
             throw StorageFault(
-                .outOfSpace, "TAPE-FULL", "tape \(label.name)", "the set does not fit on it and must not go on elsewhere",
+                .outOfSpace, "TAPE-FULL", "tape \(label.name)",
+                "the set does not fit on it and must not go on elsewhere",
                 action: "Write it to another cartridge")
         }
         try output.endMedium(lastSetEnd: lastSetEnd)

@@ -155,7 +155,8 @@ final class SpanInput {
 
     func truncated(_ cause: String) -> StorageFault {
         StorageFault(
-            .damaged, "TAPE-SET-TRUNCATED", name, cause, action: "Restore what is there, or from another copy of the set")
+            .damaged, "TAPE-SET-TRUNCATED", name, cause,
+            action: "Restore what is there, or from another copy of the set")
     }
 
     /// Of the three copies the first that is whole.

@@ -65,7 +65,11 @@ struct SpanPass {
                 }
                 object += 1
                 let next = more(slot)
-                if case .sealed = slot.kind { ring.publish() } else if case .plain = slot.kind { ring.publish() } else {
+                if case .sealed = slot.kind {
+                    ring.publish()
+                } else if case .plain = slot.kind {
+                    ring.publish()
+                } else {
                     ring.publish(worked: true)
                 }
                 if next == .stop { break }

@@ -13,7 +13,9 @@ extension SpanInput {
             extent.object += shift
             if objects.contains(extent.object) { found.append(extent) }
         }
-        if found.isEmpty, entry.isPlain { found = walk().compactMap { FileExtent($0.osData) }.map { $0.shifted(by: shift) } }
+        if found.isEmpty, entry.isPlain {
+            found = walk().compactMap { FileExtent($0.osData) }.map { $0.shifted(by: shift) }
+        }
         knownExtents = found
         return found
     }
@@ -42,7 +44,9 @@ extension SpanInput {
         // The record found, or blocks and damaged records in front of it.
         var object = low
         while object < objects.upperBound {
-            if let header = try header(at: object, buffer), header.file != SealedHeader.directory || header.flag != .more {
+            if let header = try header(at: object, buffer),
+                header.file != SealedHeader.directory || header.flag != .more
+            {
                 if header.file == file { return low }
                 break
             }

@@ -74,7 +74,8 @@ struct TapeHead: Sendable {
             return TapeHead(label: label, identity: try block.encoded() + header.encoded + content, block: block)
         }
         throw StorageFault(
-            .badInput, "TAPE-FOREIGN", "tape \(facts.label)", "it was written by \(facts.software), which leaves no identifier",
+            .badInput, "TAPE-FOREIGN", "tape \(facts.label)",
+            "it was written by \(facts.software), which leaves no identifier",
             action: "Erase it if nobody needs what is on it")
     }
 }
@@ -95,7 +96,8 @@ extension TapeLabel {
     func write(to tape: any TapeMedium, map: [Block]) throws(StorageFault) -> TapeHead {
         guard name.utf16.count <= 1000, let number = UInt16(exactly: sequence), number > 0 else {
             throw StorageFault(
-                .badInput, "TAPE-TEXT", "label \(name)", "it is longer than 1000 characters or its number is not in 1...65535",
+                .badInput, "TAPE-TEXT", "label \(name)",
+                "it is longer than 1000 characters or its number is not in 1...65535",
                 action: "Shorten it, or begin a new family")
         }
         let text = OnMediaText(
