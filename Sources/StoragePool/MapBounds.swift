@@ -7,6 +7,9 @@ enum MapBounds {
     private static let epochs = "BETWEEN 1 AND \(LeafKey.epochLimit - 1)"
     private static let disks = "BETWEEN 1 AND \(LeafKey.diskLimit - 1)"
     private static let bytes = "BETWEEN 0 AND \(Int64(1) << 60)"
+    /// Seconds since 1970, or of a span.
+    private static let times = "BETWEEN \(-(Int64(1) << 40)) AND \(Int64(1) << 40)"
+    private static let percents = "BETWEEN 0 AND 1000000"
     private static let inSegment = "BETWEEN \(Location.unit) AND \(Location.segmentSizeLimit)"
     private static let segments = "BETWEEN 0 AND \(Location.segmentLimit - 1)"
     /// Of a disk in the largest blocks.
@@ -19,10 +22,20 @@ enum MapBounds {
                 + "AND segment BETWEEN 4 * block AND \(Location.segmentSizeLimit)"
         ),
         ("volume", "number BETWEEN 0 AND 1000000"),
-        ("datasource", "id > 0 AND head BETWEEN 0 AND \(LeafKey.epochLimit - 2) AND stored \(bytes) AND held \(bytes)"),
+        (
+            "datasource",
+            "id > 0 AND head BETWEEN 0 AND \(LeafKey.epochLimit - 2) AND stored \(bytes) AND held \(bytes) "
+                + "AND coalesce(compression, 1) BETWEEN -7 AND 19 AND created \(times)"
+        ),
+        (
+            "area",
+            "replica \(bytes) AND points \(bytes) AND step \(bytes) AND overhead \(bytes) AND threshold \(percents) "
+                + "AND percent \(percents) AND pause \(times) AND coalesce(replica_grown, 0) \(times) "
+                + "AND coalesce(points_grown, 0) \(times)"
+        ),
         ("disk", "id \(disks) AND sector IN (512, 4096) AND born \(epochs) AND coalesce(died, 1) \(epochs)"),
         ("size", "disk \(disks) AND epoch \(epochs) AND bytes BETWEEN 0 AND \(largestDisk)"),
-        ("state", "epoch \(epochs) AND occupied \(bytes) AND stored \(bytes)"),
+        ("state", "epoch \(epochs) AND occupied \(bytes) AND stored \(bytes) AND time \(times)"),
         ("change", "disk \(disks) AND epoch \(epochs) AND length(leaves) % 4 = 0"),
         (
             "segment",

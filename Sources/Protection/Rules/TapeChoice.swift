@@ -87,6 +87,9 @@ public struct TapeRequest: Sendable, Hashable {
 /// - Rule: GRP-6
 /// - Rule: GRP-7
 public enum TapeChoice {
+    /// The reason of a cartridge that could be taken as well.
+    public static let later = "another one comes first"
+
     /// Ways to take a cartridge, best first.
     private enum Offer: Int { case sameRun, shared, inDrive, free, expired }
 
@@ -126,7 +129,7 @@ public enum TapeChoice {
     ) -> (pick: Int?, refused: [(place: Int, text: String)]) {
         let pick = pick(for: request, among: cartridges, now: now)
         let refused = cartridges.indices.filter { $0 != pick }.map { place in
-            (place, objection(to: cartridges[place], for: request, now: now) ?? "another one comes first")
+            (place, objection(to: cartridges[place], for: request, now: now) ?? later)
         }
         return (pick, refused)
     }
