@@ -98,7 +98,10 @@ struct TapeWrite: ParsableCommand {
                 [
                     "\(set): set \(fact.number) on \(fact.tapes.joined(separator: ", ")), \(Bytes(Int64(clamping: fact.bytes)).rounded) as "
                         + "\(Bytes(Int64(clamping: fact.stored)).rounded) in \(SimDuration(roundingUp: fact.seconds).rounded)."
-                ] + done.placement.refused.filter { $0.reason != TapeChoice.later }.map { "not on \($0.barcode): \($0.reason)" })
+                ]
+                    + done.placement.refused.filter { $0.reason != TapeChoice.later }.map {
+                        "not on \($0.barcode): \($0.reason)"
+                    })
         }
     }
 
