@@ -36,6 +36,8 @@ public final class Cartridge: TapeMedium {
     /// A flush failed, so that nothing written since the last good one may be relied on.
     var isUnsafe = false
     var isGone = false
+    /// Whether the label that was read is surely durable: a killed program may have left it unflushed.
+    var isSettled = false
     /// Whether what an interrupted program left behind the end has been cut off.
     var isTrimmed = false
     var at = TapePosition()
@@ -65,7 +67,8 @@ public final class Cartridge: TapeMedium {
             try file.truncate(to: 0)
             let identity = CartridgeIdentity(
                 guid: guids.next(), barcode: design.barcode, generation: design.generation, kind: design.kind,
-                partitions: design.partitions, reserve: design.reserve, wraps: design.wraps, length: design.length,
+                capacity: design.partitions.reduce(0, +), partitions: design.partitions, reserve: design.reserve,
+                wraps: design.wraps, length: design.length,
                 density: design.density, created: time)
             var counters = CartridgeCounters()
             if design.kind == .cleaning { counters.cleaningUsesLeft = Int64(design.cleaningUses) }
