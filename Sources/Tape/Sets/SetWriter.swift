@@ -2,9 +2,9 @@ public import Files
 
 /// Writes sets behind what is on a medium, and on further media when it is full.
 ///
-/// One thread reads the files, others compress and seal, the calling one writes. Memory: two records for each of
-/// (2 x workers + 2) slots, besides zstd's contexts and the catalogs. A set that is not finished, for whatever reason, never has an ESET: it is not listed as a whole one, and
-/// the next set is written over it.
+/// One thread reads the files, others compress and seal, the calling one writes. Memory: two records for each of (2 x
+/// workers + 2) slots, besides zstd's contexts and the catalogs. A set that is not finished, for whatever reason, never
+/// has an ESET: it is not listed as a whole one, and the next set is written over it.
 public final class SetWriter {
     /// The medium that was written last.
     public private(set) var tape: any TapeMedium
@@ -20,8 +20,9 @@ public final class SetWriter {
     }
 
     /// Writes a set; durable on return.
-    /// - Throws: what files and media throw; `TAPE-FULL` if the medium's last set goes on elsewhere or there is no room left;
-    ///   `TAPE-TEXT`, `TAPE-RECORD-LENGTH` for bad input; `TAPE-24073...24078` for certificates. The medium stays appendable.
+    /// - Throws: what files and media throw; `TAPE-FULL` if the medium's last set goes on elsewhere or there is no room
+    ///   left; `TAPE-TEXT`, `TAPE-RECORD-LENGTH` for bad input; `TAPE-24073...24078` for certificates. The medium stays
+    ///   appendable.
     public func write(
         _ files: [any SetFile], _ description: SetDescription, _ options: SetOptions = SetOptions()
     ) throws(StorageFault) -> SetReceipt {
@@ -88,7 +89,9 @@ private final class SetRun {
         let counter = SpanCounter(output.keys, next: output.counter)
         self.counter = counter
         let (ring, options) = (ring, plan.options)
-        let source = SourceReader(files: files, ring: ring, chunk: plan.chunk, isPlain: plan.options.isPlain)
+        let source = SourceReader(
+            files: files, ring: ring, chunk: plan.chunk, isPlain: plan.options.isPlain,
+            compresses: options.compression != nil)
         var threads = [OwnThread { source.run() }]
         for _ in 0..<max(1, options.workers ?? Workers.count()) {
             threads.append(
@@ -162,7 +165,8 @@ private final class SetRun {
         let label = output.head.label
         guard let supply else {
             throw StorageFault(
-                .outOfSpace, "TAPE-FULL", "tape \(label.name)", "the set does not fit on it and must not go on elsewhere",
+                .outOfSpace, "TAPE-FULL", "tape \(label.name)",
+                "the set does not fit on it and must not go on elsewhere",
                 action: "Write it to another cartridge")
         }
         try output.endMedium(lastSetEnd: lastSetEnd)

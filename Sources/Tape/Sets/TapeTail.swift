@@ -125,10 +125,11 @@ struct TapeTail {
             }
             let content = try reader.content(header, limit: Self.largestCatalog)
             map = try Block.packed(content, at: "set map")
-            number = map?.reduce(0) { number, block in
-                guard case .setStart(let facts) = block.content else { return number }
-                return max(number, Int(facts.number))
-            } ?? 0
+            number =
+                map?.reduce(0) { number, block in
+                    guard case .setStart(let facts) = block.content else { return number }
+                    return max(number, Int(facts.number))
+                } ?? 0
         }
     }
 }
