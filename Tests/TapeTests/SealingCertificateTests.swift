@@ -59,6 +59,23 @@ struct SealingCertificateTests {
             } == "TAPE-CERTIFICATE")
     }
 
+    @Test func `a foreign certificate that OpenSSL would write otherwise keeps its bytes and its thumbprint`() throws {
+        let der = SealingKeys.ec.certificate.der
+        var (kept, others) = (0, 0)
+        for index in der.indices {
+            var changed = der
+            changed[index] ^= 1
+            guard let read = try? Certificate(der: changed) else { continue }
+            kept += 1
+            let back = try KeyedCertificate(pem: read.pem()).certificate
+            if back != read || back.der != changed || back.thumbprint == SealingKeys.ec.certificate.thumbprint {
+                others += 1
+            }
+        }
+        #expect(kept > 50)
+        #expect(others == 0)
+    }
+
     @Test func `names beyond ASCII and dates beyond 2050 come back`() throws {
         let keyed = SealingKeys.make("Köln, Sicherung ☂", .p256, seed: 4, from: 0, until: 253_402_300_799)
         #expect(keyed.certificate.subject == "CN=Köln\\, Sicherung ☂")

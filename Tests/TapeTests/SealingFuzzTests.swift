@@ -32,7 +32,10 @@ final class SealingFuzz {
 
     init(_ name: String) { self.name = name }
 
-    func find(_ text: String) { findings.append("\(name) DPMSIM_FUZZ_CASE=\(current): \(text)") }
+    /// What is wrong, with the bytes that show it: keys differ from run to run, and with them what a case's number stands for.
+    func find(_ text: String, _ bytes: [UInt8] = []) {
+        findings.append("\(name) DPMSIM_FUZZ_CASE=\(current): \(text) \(Data(bytes).base64EncodedString())")
+    }
 
     /// The value, or nil after a fault, which is counted.
     func attempt<Value>(_ what: String, _ body: () throws(StorageFault) -> Value) -> Value? {
@@ -160,12 +163,12 @@ struct SealingFuzzTests {
                 let envelope = fuzz.attempt("decode", { () throws(StorageFault) in try SpanEnvelope(decoding: bytes) })
             else { return }
             if envelope.encoded() != Array(bytes.prefix(envelope.encodedCount)) {
-                fuzz.find("it is written otherwise than read")
+                fuzz.find("it is written otherwise than read", bytes)
             }
             let key = fuzz.attempt("open") { () throws(StorageFault) in
                 try envelope.open(with: [SealingKeys.ec, SealingKeys.rsa])
             }
-            if let key, key.bytes != SealingSamples.key.bytes { fuzz.find("it gives another key") }
+            if let key, key.bytes != SealingSamples.key.bytes { fuzz.find("it gives another key", bytes) }
         }
     }
 
@@ -180,7 +183,7 @@ struct SealingFuzzTests {
             let key = fuzz.attempt("open") { () throws(StorageFault) in
                 try envelope.open(with: [SealingKeys.rsa, SealingKeys.ec])
             }
-            if let key, key.bytes != SealingSamples.key.bytes { fuzz.find("it gives another key") }
+            if let key, key.bytes != SealingSamples.key.bytes { fuzz.find("it gives another key", envelope.message) }
         }
     }
 
@@ -195,9 +198,11 @@ struct SealingFuzzTests {
             SealingFuzz.repair(&changed, &chance)
             guard let read = fuzz.attempt("decode", { () throws(StorageFault) in try SetSeal(decoding: changed) })
             else { return }
-            if !changed.starts(with: read.encoded()) { fuzz.find("it is written otherwise than read") }
-            let holds: Void? = fuzz.attempt("verify") { () throws(StorageFault) in try read.verify(with: SealingSamples.key) }
-            if holds != nil, read.chainInput != seal.chainInput { fuzz.find("a forged seal holds") }
+            if !changed.starts(with: read.encoded()) { fuzz.find("it is written otherwise than read", changed) }
+            let holds: Void? = fuzz.attempt("verify") { () throws(StorageFault) in
+                try read.verify(with: SealingSamples.key)
+            }
+            if holds != nil, read.chainInput != seal.chainInput { fuzz.find("a forged seal holds", changed) }
         }
     }
 
@@ -216,7 +221,7 @@ struct SealingFuzzTests {
             let opened = fuzz.attempt("open") { () throws(StorageFault) in
                 try SealingSamples.open(sealers[index], bytes)
             }
-            if opened != nil, bytes != sealed[index] { fuzz.find("a changed record opens") }
+            if opened != nil, bytes != sealed[index] { fuzz.find("a changed record opens", bytes) }
         }
     }
 
@@ -237,7 +242,7 @@ struct SealingFuzzTests {
                 guard let read = fuzz.attempt("der", { () throws(StorageFault) in try Certificate(der: bytes) }) else {
                     return
                 }
-                if read.der != bytes { fuzz.find("a certificate is not what was read") }
+                if read.der != bytes { fuzz.find("a certificate is not what was read", bytes) }
                 let message = fuzz.attempt("wrap") { () throws(StorageFault) in
                     try SpanEnvelope.wrap(SealingSamples.key, set: .zero, family: 1, created: 0, to: [read])
                 }
@@ -253,7 +258,7 @@ struct SealingFuzzTests {
                     try KeyedCertificate(pem: read.pem(withKey: read.hasKey))
                 }
                 if again?.certificate != read.certificate || again?.hasKey != read.hasKey {
-                    fuzz.find("it is written otherwise than read")
+                    fuzz.find("it is written otherwise than read", bytes)
                 }
             default:
                 var bytes = pfxs[chance.below(2)]
@@ -262,7 +267,7 @@ struct SealingFuzzTests {
                     try KeyedCertificate(pkcs12: bytes, password: "p")
                 }
                 if let read, !keyed.contains(where: { $0.certificate == read.certificate }) {
-                    fuzz.find("another certificate")
+                    fuzz.find("another certificate", bytes)
                 }
             }
         }

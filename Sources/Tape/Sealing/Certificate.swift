@@ -94,13 +94,13 @@ public struct Certificate: Hashable, Sendable {
 
     public func isValid(at now: Int64) -> Bool { notBefore <= now && now <= notAfter }
 
-    /// The text form between BEGIN and END.
+    /// The text form between BEGIN and END, of exactly these bytes: OpenSSL would write some foreign certificates otherwise than they
+    /// were read, and their thumbprints would change.
     public func pem() throws(StorageFault) -> [UInt8] {
-        let parsed = try open()
-        defer { X509_free(parsed) }
         let memory = try OpenSSL.memory()
         defer { BIO_free(memory) }
-        try OpenSSL.check(PEM_write_bio_X509(memory, parsed), subject, "it could not be written as PEM")
+        let count = PEM_write_bio(memory, "CERTIFICATE", "", der, der.count)
+        try OpenSSL.check(count, subject, "it could not be written as PEM")
         return OpenSSL.bytes(of: memory)
     }
 
