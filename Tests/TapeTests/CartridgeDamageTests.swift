@@ -81,7 +81,8 @@ import Testing
             let (wrong, faults) = readings(tape, content, reader)
             #expect(wrong == [], "byte \(place)")
             #expect(faults.count <= 1, "byte \(place)")
-            #expect(faults.allSatisfy { $0.id == "TAPE-RECORD-DAMAGED" && $0.object.contains("object ") }, "byte \(place)")
+            #expect(
+                faults.allSatisfy { $0.id == "TAPE-RECORD-DAMAGED" && $0.object.contains("object ") }, "byte \(place)")
             // What opening finds and reading passes over is found by the check as well.
             tape.abandon()
             let found = try CartridgeCheck.run(Self.path, on: disk, records: true)
@@ -121,7 +122,9 @@ import Testing
     func rebuilt() throws {
         let (base, content) = try Self.made()
         let reader = TapeReader()
-        func expect(_ name: String, _ change: (inout [TapeObject]) -> Void, _ damage: (SimulatedDisk) throws -> Void) throws {
+        func expect(_ name: String, _ change: (inout [TapeObject]) -> Void, _ damage: (SimulatedDisk) throws -> Void)
+            throws
+        {
             let disk = base.copy()
             try damage(disk)
             var expected = content

@@ -10,11 +10,7 @@ extension Cartridge {
     }
 
     public func write(_ record: UnsafeRawBufferPointer) throws(StorageFault) -> TapeWrite {
-        guard 1...CartridgeLayout.longestRecord ~= record.count else {
-            throw .cartridge(
-                .badInput, "RECORD-LENGTH", path, "a record has 1 to \(CartridgeLayout.longestRecord) bytes, not \(record.count)",
-                "Cut it into shorter ones")
-        }
+        try checkLength(record.count)
         try prepare(native: Int64(record.count))
         let isZero = record.isZero
         let run = try place(kind: isZero ? .zeros : .data, count: 1, length: record.count)
@@ -30,8 +26,10 @@ extension Cartridge {
     }
 
     public func writeFilemarks(_ count: Int, immediate: Bool) throws(StorageFault) -> TapeWrite {
-        guard count >= 0 else {
-            throw .cartridge(.badInput, "FILEMARKS", path, "\(count) filemarks were asked for", "Ask for 0 or more")
+        // The limit is SCSI's, and keeps the number of objects far from absurd.
+        guard 0...0xFF_FFFF ~= count else {
+            throw .cartridge(
+                .badInput, "FILEMARKS", path, "\(count) filemarks were asked for", "Ask for 0 to \(0xFF_FFFF)")
         }
         var result = TapeWrite.done
         if count > 0 {
@@ -44,11 +42,26 @@ extension Cartridge {
         return result
     }
 
-    /// Appends a run of records of zeros, each of `length` bytes, as so many writes would.
-    func writeZeros(_ count: Int64, length: Int) throws(StorageFault) -> TapeWrite {
-        precondition(count > 0 && 1...CartridgeLayout.longestRecord ~= length && count < CartridgeLayout.absurd >> 21)
-        try prepare(native: count * Int64(length))
+    /// Appends `count` records of zeros, each of `length` bytes, as so many writes would, in the time of one.
+    /// - Throws: as `write`; `TAPE-END-OF-MEDIUM` if not all of them fit, and nothing is written then.
+    public func writeZeros(_ count: Int64, length: Int) throws(StorageFault) -> TapeWrite {
+        try checkLength(length)
+        guard 1...identity.capacity ~= count else {
+            throw .cartridge(
+                .badInput, "RECORD-COUNT", path, "\(count) records were asked for",
+                "Ask for at least one, and no more than the cartridge has bytes")
+        }
+        let (native, overflow) = count.multipliedReportingOverflow(by: Int64(length))
+        try prepare(native: overflow ? CartridgeLayout.absurd : min(native, CartridgeLayout.absurd))
         return append(try place(kind: .zeros, count: count, length: length))
+    }
+
+    private func checkLength(_ length: Int) throws(StorageFault) {
+        guard 1...CartridgeLayout.longestRecord ~= length else {
+            throw .cartridge(
+                .badInput, "RECORD-LENGTH", path,
+                "a record has 1 to \(CartridgeLayout.longestRecord) bytes, not \(length)", "Cut it into shorter ones")
+        }
     }
 
     /// Discards everything behind the head in its partition, durably.
@@ -67,11 +80,12 @@ extension Cartridge {
         try checkWritable()
         var design = CartridgeDesign(barcode: identity.barcode, capacity: 1, reserve: identity.reserve)
         design.partitions = partitions
-        let capacity = label.identity.capacity
+        let capacity = identity.capacity
         let problem = design.problem ?? (partitions.reduce(0, +) > capacity ? "it has \(capacity) bytes only" : nil)
         if let problem { throw .cartridge(.badInput, "DESIGN", path, problem, "Divide it otherwise") }
         if identity.kind == .worm, indexes.contains(where: { $0.end.object > 0 }) {
-            throw .cartridge(.readOnly, "WORM", path, "it is written once, and there are data", "Take another cartridge")
+            throw .cartridge(
+                .readOnly, "WORM", path, "it is written once, and there are data", "Take another cartridge")
         }
         let old = (label, indexes, labelled, isChanged)
         label.identity.partitions = partitions

@@ -65,7 +65,8 @@ public final class Cartridge: TapeMedium {
             try file.truncate(to: 0)
             let identity = CartridgeIdentity(
                 guid: guids.next(), barcode: design.barcode, generation: design.generation, kind: design.kind,
-                partitions: design.partitions, reserve: design.reserve, wraps: design.wraps, length: design.length,
+                capacity: design.partitions.reduce(0, +), partitions: design.partitions, reserve: design.reserve,
+                wraps: design.wraps, length: design.length,
                 density: design.density, created: time)
             var counters = CartridgeCounters()
             if design.kind == .cleaning { counters.cleaningUsesLeft = Int64(design.cleaningUses) }

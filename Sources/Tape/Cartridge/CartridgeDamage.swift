@@ -88,7 +88,9 @@ public enum CartridgeDamage {
         defer { tape.abandon() }
         try tape.check(partition: partition)
         let end = tape.end(of: partition).objects
-        if let object = objects.first(where: { !(0..<end ~= $0) }) { throw refused(path, "there is no object \(object)") }
+        if let object = objects.first(where: { !(0..<end ~= $0) }) {
+            throw refused(path, "there is no object \(object)")
+        }
         try tape.rebuild(on: files) { $0 == partition ? ranges(end) : [0..<tape.end(of: $0).objects] }
     }
 }

@@ -109,7 +109,8 @@ public enum CartridgeDump {
                     let attribute = CartridgeAttribute(
                         id: key.id, format: rule.format, value: value, isReadOnly: false)
                     let name = String(key.id, radix: 16, uppercase: true)
-                    values.append(("\(String(repeating: "0", count: 4 - name.count))\(name), \(key.partition)", attribute.text))
+                    values.append(
+                        ("\(String(repeating: "0", count: 4 - name.count))\(name), \(key.partition)", attribute.text))
                 }
             }
             structures.append(
@@ -128,7 +129,8 @@ public enum CartridgeDump {
             ("write-protected", label.isWriteProtected ? "yes" : "no"), ("guid", "\(identity.guid)"),
             ("barcode", identity.barcode), ("kind", identity.kind.name),
             ("LTO generation", identity.generation?.name ?? "none"), ("density", hex(UInt32(identity.density))),
-            ("created", "\(identity.created)"), ("capacity", "\(identity.capacity)"), ("reserve", "\(identity.reserve)"),
+            ("created", "\(identity.created)"), ("capacity", "\(identity.capacity)"),
+            ("reserve", "\(identity.reserve)"),
             ("wraps", "\(identity.wraps)"), ("length", "\(identity.length)"), ("epoch", "\(label.epoch)"),
             ("change reference", "\(label.changeReference)"), ("loads", "\(counters.loads)"),
             ("bytes written", "\(counters.bytesWritten)"), ("bytes read", "\(counters.bytesRead)"),
@@ -160,7 +162,9 @@ public enum CartridgeDump {
                             ("level", "\(level)"), ("objects", "\(run.object) to \(run.object + run.count - 1)"),
                             ("first filemark", "\(run.file)"), ("first native byte", "\(run.native)"),
                             ("crc32c", hex(run.stamp)),
-                        ], problems: problems.enumerated().compactMap { copy, text in text.map { "copy \(copy): \($0)" } }))
+                        ],
+                        problems: problems.enumerated().compactMap { copy, text in text.map { "copy \(copy): \($0)" } })
+                )
             }
             return structures.count < limit
         }
@@ -191,7 +195,9 @@ public enum CartridgeDump {
             do throws(StorageFault) {
                 run = try index.find(object, by: .object, nodes)
             } catch {
-                guard error.id == "TAPE-INDEX-DAMAGED", let lost = nodes.lost, lost.upperBound > object else { throw error }
+                guard error.id == "TAPE-INDEX-DAMAGED", let lost = nodes.lost, lost.upperBound > object else {
+                    throw error
+                }
                 structures.append(
                     CartridgeStructure(
                         "objects \(object) to \(lost.upperBound - 1)", 0..<0, fields: [], problems: [error.cause]))

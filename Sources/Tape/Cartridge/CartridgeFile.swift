@@ -101,11 +101,9 @@ struct CartridgeFile {
         guard let newest else {
             return (nil, bad.map { CartridgeFinding($0.object, $0.cause, action: Self.restore) })
         }
-        // The older one of a cartridge that was not unloaded may have been torn by the power cut that interrupted it.
+        // The file cannot tell a copy from a newer label, nor one that was torn from one that rotted.
         let action =
-            newest.label.isLoaded
-            ? "If the power went while it was loaded, nothing that was acknowledged is lost; the next unload writes it anew"
-            : "Nothing is lost, its other copy is sound; load and unload it to have it written anew"
+            "Nothing acknowledged is lost if the cartridge had been unloaded, or if the power went while it was loaded; otherwise what was written since the last unload may be. The next unload writes it anew"
         var findings = bad.map { CartridgeFinding($0.object, $0.cause, action: action) }
         if newest.label.storedEnd > CartridgeLayout.rounded(max(size, CartridgeLayout.dataStart)) {
             findings.append(

@@ -78,7 +78,9 @@ public struct CartridgeIdentity: Sendable, Hashable {
     public var barcode: String
     public var generation: LTOGeneration?
     public var kind: CartridgeKind
-    /// Native bytes of each partition.
+    /// Native bytes.
+    public var capacity: Int64
+    /// Native bytes of each partition, together no more than the capacity.
     public var partitions: [Int64]
     public var reserve: Int64
     public var wraps: Int
@@ -87,9 +89,6 @@ public struct CartridgeIdentity: Sendable, Hashable {
     public var density: UInt8
     /// Unix seconds.
     public var created: Int64
-
-    /// Native bytes.
-    public var capacity: Int64 { partitions.reduce(0, +) }
 }
 
 /// What has happened to a cartridge, over its life and since it was loaded.

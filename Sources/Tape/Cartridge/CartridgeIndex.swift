@@ -130,7 +130,8 @@ final class CartridgeNodes {
     struct Problem: Error { var text: String }
 
     /// One copy of a node, held against what its parent says of it.
-    func copy(_ copy: Int, of parent: CartridgeRun, level: Int) throws(StorageFault) -> Result<[CartridgeRun], Problem> {
+    func copy(_ copy: Int, of parent: CartridgeRun, level: Int) throws(StorageFault) -> Result<[CartridgeRun], Problem>
+    {
         reads += 1
         do throws(StorageFault) {
             try file.readFully(into: buffer.bytes, at: parent.offset + Int64(copy * CartridgeNode.size))

@@ -49,6 +49,7 @@ struct CartridgeLabel: Hashable {
         bytes.putLittle(changeReference, at: 104)
         Self.put(attributes, into: &bytes, at: 112)
         for (index, value) in counters.values.enumerated() { bytes.putLittle(value, at: 128 + 8 * index) }
+        bytes.putLittle(identity.capacity, at: 208)
         for (index, partition) in partitions.enumerated() {
             let at = Self.partitionsAt + index * Self.partitionSize
             bytes.putLittle(identity.partitions[index], at: at)
@@ -96,12 +97,17 @@ struct CartridgeLabel: Hashable {
         design.partitions = starts.map { bytes.little(at: $0) }
         design.length = Int(bytes.little(UInt32.self, at: 80))
         if let problem = design.problem { return (nil, problem) }
+        let capacity: Int64 = bytes.little(at: 208)
+        guard design.partitions.reduce(0, +)..<CartridgeLayout.absurd ~= capacity else {
+            return (nil, "its partitions do not fit its capacity")
+        }
         guard bytes[72] == 0 || LTOGeneration(rawValue: Int(bytes[72])) != nil else {
             return (nil, "its generation \(bytes[72]) is not known")
         }
         let identity = CartridgeIdentity(
             guid: GUID(bytes: Array(bytes[24..<40])), barcode: barcode,
-            generation: LTOGeneration(rawValue: Int(bytes[72])), kind: kind, partitions: design.partitions,
+            generation: LTOGeneration(rawValue: Int(bytes[72])), kind: kind, capacity: capacity,
+            partitions: design.partitions,
             reserve: design.reserve, wraps: design.wraps, length: design.length, density: bytes[73],
             created: bytes.little(at: 96))
         let flags = bytes.little(UInt32.self, at: 12)
@@ -111,12 +117,15 @@ struct CartridgeLabel: Hashable {
             changeReference: bytes.little(at: 104), isWriteProtected: flags & 1 != 0, isLoaded: flags & 2 != 0,
             attributes: piece(bytes, at: 112), partitions: [])
         let counters: [Int64] = (0..<CartridgeCounters.count).map { bytes.little(at: 128 + 8 * $0) }
-        guard counters.allSatisfy({ 0..<CartridgeLayout.absurd ~= $0 }) else { return (nil, "its counters make no sense") }
+        guard counters.allSatisfy({ 0..<CartridgeLayout.absurd ~= $0 }) else {
+            return (nil, "its counters make no sense")
+        }
         label.counters.values = counters
         for (index, at) in starts.enumerated() {
             let partition = Partition(
                 end: CartridgeMark(
-                    object: bytes.little(at: at + 8), file: bytes.little(at: at + 16), native: bytes.little(at: at + 24)),
+                    object: bytes.little(at: at + 8), file: bytes.little(at: at + 16), native: bytes.little(at: at + 24)
+                ),
                 storedEnd: bytes.little(at: at + 32), tail: piece(bytes, at: at + 40))
             if let problem = label.problem(partition, index, slot) { return (nil, "partition \(index): \(problem)") }
             label.partitions.append(partition)

@@ -91,7 +91,8 @@ struct CartridgeSearch {
             1...CartridgeLayout.longestRecord ~= length
         else { return nil }
         return CartridgeRecord(
-            partition: Int(bytes[6]), object: Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: Int64.self)),
+            partition: Int(bytes[6]),
+            object: Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: Int64.self)),
             epoch: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt32.self)), length: length,
             dataCRC: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 24, as: UInt32.self)))
     }

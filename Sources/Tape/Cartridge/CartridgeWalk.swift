@@ -79,6 +79,9 @@ final class CartridgeRecords {
             return (header, difference)
         }
         let data = UnsafeMutableRawBufferPointer(rebasing: bytes[CartridgeRecord.headerSize...])
-        return (header, CRC32C.of(UnsafeRawBufferPointer(data)) == header.dataCRC ? nil : "its data do not have its checksum")
+        return (
+            header,
+            CRC32C.of(UnsafeRawBufferPointer(data)) == header.dataCRC ? nil : "its data do not have its checksum"
+        )
     }
 }
