@@ -217,6 +217,32 @@ private final class CartridgeStoryOfSets: TapeSupply {
         #expect(chain.faults.isEmpty == !damaged)
     }
 
+    @Test("a WORM tape goes on behind an interrupted set", arguments: [100_000, 300_000, 2_000_000])
+    func wormGoesOn(failsAt: Int64) throws {
+        let bench = SetBench()
+        let (_, tape) = try CartridgeLab.made(CartridgeLab.design(kind: .worm))
+        try SetBench.label().write(to: tape)
+        let files = [MadeFile("a", [(.chance(1), 400_000)])]
+        let writer = SetWriter(tape, guids: bench.guids, secrets: bench.secrets)
+        let options = SetBench.options(.default, encrypted: true, record: 1 << 14)
+        var sets: [GUID] = []
+        for round in 0..<3 {
+            sets.append(try writer.write(files, bench.describe("good"), options).set)
+            var bad = files
+            bad[0].failsAt = failsAt
+            if round < 2 { _ = try? writer.write(bad, bench.describe("bad"), options) }
+            if failsAt > 400_000, round < 2 { sets.append(try #require(try TapeContents.of(tape).sets.last).set) }
+        }
+        let contents = try TapeContents.of(tape)
+        #expect(contents.sets.map(\.set) == sets && contents.sets.allSatisfy { $0.state == .whole })
+        for entry in contents.sets {
+            let set = try OpenSet(entry, on: tape, with: [SetBench.keyed])
+            #expect(try SetBench.restores(set, files))
+            #expect(try set.verify(workers: 1).faults == [])
+        }
+        #expect(try TapeContents.verifyChain(of: tape).faults == [])
+    }
+
     @Test("a tape without room, a foreign one and a blank one are refused with a reason")
     func refusals() throws {
         let bench = SetBench()

@@ -192,7 +192,8 @@ extension OpenSet {
         }
         if let counted, seal.records != counted.records || seal.plainBytes != counted.plain {
             wrong(
-                "it tells of \(seal.records) records with \(seal.plainBytes) bytes, there are \(counted.records) with \(counted.plain)"
+                "it tells of \(seal.records) records with \(seal.plainBytes) bytes, there are \(counted.records) "
+                    + "with \(counted.plain)"
             )
         }
         if let counted, seal.tags != counted.tags { wrong("it was made over other records") }
@@ -282,6 +283,10 @@ extension TapeContents {
                 let reader = FlatReader(tape)
                 guard let block = try reader.block(), block.type == .setEnd || block.type == .tapeEnd else {
                     throw .chain("tape file \(file)", "the trailer of a set should be there")
+                }
+                guard block.header.attributes & BlockAttributes.aborted == 0 || block.type == .tapeEnd else {
+                    file += 2
+                    continue
                 }
                 var found: SetSeal?
                 while let header = try reader.stream() {

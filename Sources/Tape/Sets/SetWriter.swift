@@ -29,6 +29,19 @@ public final class SetWriter {
         try description.check()
         try options.check()
         let tail = try TapeTail(of: tape)
+        do throws(StorageFault) {
+            return try write(files, description, options, behind: tail)
+        } catch {
+            guard error.id == "TAPE-WORM", tail.unfinished != nil else { throw error }
+            // What an interrupted write left cannot be written over there, only be marked as no set.
+            try closeRemains()
+            return try write(files, description, options, behind: try TapeTail(of: tape))
+        }
+    }
+
+    private func write(
+        _ files: [any SetFile], _ description: SetDescription, _ options: SetOptions, behind tail: TapeTail
+    ) throws(StorageFault) -> SetReceipt {
         guard tail.continuing == nil else { throw full(tail.head, "its last set goes on on the next medium") }
         guard tail.number < Int(UInt16.max) else { throw full(tail.head, "its family has 65535 sets") }
         try tape.locate(file: tail.files, partition: 0)
@@ -41,6 +54,24 @@ public final class SetWriter {
         let run = try SetRun(plan, files, on: tape, tail: tail, map: map, supply, guids, secrets)
         defer { tape = run.output.tape }
         return try run.write()
+    }
+
+    /// Ends data without a trailer by an ESET that says so, so that trailers stay in even tape files.
+    private func closeRemains() throws(StorageFault) {
+        try tape.locateEndOfData(partition: 0)
+        let (object, file) = (tape.position.object, tape.position.file)
+        try tape.locate(file: file, partition: 0)
+        let isOpen = tape.position.object < object
+        try tape.locateEndOfData(partition: 0)
+        if isOpen { _ = try tape.writeFilemarks(1, immediate: true) }
+        // Data lie in odd tape files: a trailer is due if the next one is even.
+        if (file + (isOpen ? 1 : 0)) % 2 == 0 {
+            let end = try Block(
+                .setEnd(.init(object: UInt64(tape.position.object), number: 0)), attributes: BlockAttributes.aborted
+            ).encoded()
+            _ = try tape.write(end + StreamHeader.pad(at: Int64(end.count)))
+            _ = try tape.writeFilemarks(1, immediate: false)
+        }
     }
 
     private func full(_ head: TapeHead, _ cause: String) -> StorageFault {
