@@ -233,7 +233,8 @@ extension MediaLibrary {
                 let before = tape.standing.use
                 let (appends, period) = policy(tape)
                 let settled = tape.cartridgeStatus(place: place).settledState(
-                    at: moment(now), appends: appends, writePeriod: period.map { .seconds($0) })
+                    at: moment(now), appends: appends,
+                    writePeriod: period.map { .seconds(min(max(0, $0), longestPeriod)) })
                 guard settled != before else { continue }
                 switch settled {
                 case .expired: try tape.take(.expired)

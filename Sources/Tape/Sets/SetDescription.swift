@@ -38,8 +38,8 @@ public struct SetDescription: Hashable, Sendable {
     }
 }
 
-/// How hard zstd tries. Measured on two cores: fast about 1.3 times as quick as default for a fifth more bytes, strong about half as
-/// quick for a twentieth fewer (tape-format.md, section 5).
+/// How hard zstd tries. Measured on two cores: fast about 1.3 times as quick as default for a fifth more bytes, strong
+/// about half as quick for a twentieth fewer (tape-format.md, section 5).
 public enum SetCompression: String, CaseIterable, Hashable, Sendable {
     case fast, `default`, strong
 

@@ -1,6 +1,7 @@
 public import Files
 
-/// One span of a set as a medium's structures in the clear tell of it. What is hidden on an encrypted set is empty here.
+/// One span of a set as a medium's structures in the clear tell of it. What is hidden on an encrypted set is empty
+/// here.
 public struct SetEntry: Hashable, Sendable {
     public enum State: String, Hashable, Sendable {
         /// It ends on this medium.

@@ -1,6 +1,7 @@
 import Files
 
-/// Goes through the records of a span in their order: reads ahead, lets threads open them, and gives them back one after the other.
+/// Goes through the records of a span in their order: reads ahead, lets threads open them, and gives them back one
+/// after the other.
 struct SpanPass {
     enum Next { case go, stop }
 
