@@ -5,6 +5,8 @@ struct SetPlan {
     /// Bytes; far more than any file has, and far less than what sums of offsets could overflow with.
     static let largestFile: Int64 = 1 << 60
 
+    static let mostFiles: UInt32 = 1 << 20
+
     let description: SetDescription
     let options: SetOptions
     /// On the family, from 1.
@@ -23,6 +25,11 @@ struct SetPlan {
         guids: any GUIDSource, secrets: any SecretSource
     ) throws(StorageFault) {
         (self.description, self.options, self.number) = (description, options, number)
+        guard files.count <= Int(Self.mostFiles) else {
+            throw StorageFault(
+                .badInput, "TAPE-TEXT", "set \(description.name)", "it has \(files.count) files, 1048576 are allowed",
+                action: "Write them as several sets")
+        }
         var listed: [DirectoryText.File] = []
         var names: [String] = []
         for file in files {
