@@ -1,10 +1,11 @@
 public import Files
 
-/// What can be known of a set without a key and without reading it through: for a catalogue that is built anew from cartridges.
+/// What can be known of a set without a key and without reading it through: for a catalogue that is built anew from
+/// cartridges.
 public struct SetOutline: Sendable {
     public var entry: SetEntry
-    /// Of all spans if the set ends on this medium, of none if it goes on on another and is not plain. Names are opaque on
-    /// an encrypted set.
+    /// Of all spans if the set ends on this medium, of none if it goes on on another and is not plain. Names are opaque
+    /// on an encrypted set.
     public var files: [SetFileEntry]
     /// Certificates any of which opens the set; empty if it is not encrypted.
     public var thumbprints: [Thumbprint]
