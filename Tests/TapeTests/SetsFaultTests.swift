@@ -217,6 +217,35 @@ private final class CartridgeStoryOfSets: TapeSupply {
         #expect(chain.faults.isEmpty == !damaged)
     }
 
+    @Test("without a key a set tells of sizes, dates and who can open it", arguments: [false, true])
+    func outlines(encrypted: Bool) throws {
+        let bench = SetBench()
+        let tape = try bench.tape()
+        let files = [MadeFile("a", [(.chance(1), 100_000)]), MadeFile("b", [(.hole, 1 << 40)])]
+        let receipt = try bench.write(files, on: tape, SetBench.options(.default, encrypted: encrypted))
+        let outline = try SetOutline.of(try #require(try TapeContents.of(tape).sets.first), on: tape)
+        #expect(outline.files.map(\.size) == files.map(\.size) && outline.files.map(\.name) == receipt.names)
+        #expect(outline.files.map(\.modified) == files.map(\.modified) && outline.faults == [])
+        #expect(outline.envelopes == 3)
+        #expect(outline.thumbprints == (encrypted ? [SetBench.keyed.certificate.thumbprint] : []))
+        #expect(receipt.names == files.map(\.name) || encrypted)
+    }
+
+    @Test("a certificate that changed while the job ran fails it and leaves no whole set")
+    func certificatesAreConfirmed() throws {
+        let bench = SetBench()
+        let tape = try bench.tape()
+        var options = SetBench.options(nil, encrypted: true)
+        options.confirm = { () throws(StorageFault) in
+            throw StorageFault(.busy, "TAPE-24060", "certificate", "it changed", action: "Run the job again")
+        }
+        do {
+            try bench.write([MadeFile("a", [(.chance(1), 1000)])], on: tape, options)
+            Issue.record("it was written all the same")
+        } catch { #expect((error as? StorageFault)?.id == "TAPE-24060") }
+        #expect(try TapeContents.of(tape).sets.allSatisfy { $0.state == .unfinished })
+    }
+
     @Test("a WORM tape goes on behind an interrupted set", arguments: [100_000, 300_000, 2_000_000])
     func wormGoesOn(failsAt: Int64) throws {
         let bench = SetBench()

@@ -124,7 +124,9 @@ extension OpenSet {
         let size = files[progress.file].size
         // The file's records end with blocks and a record of another file. One of the two alone may be astray.
         var (isInFile, metBlocks) = (false, false)
-        try SpanPass(span: span, keys: keys, workers: workers).run(
+        try SpanPass(
+            span: span, keys: keys, workers: workers, wanted: range.upperBound - progress.expected
+        ).run(
             start..<span.objects.upperBound,
             deliver: { (file, first, bytes, count) throws(StorageFault) in
                 guard file == wanted, let bytes, first >= 0, first <= size - count else { return }
@@ -208,7 +210,9 @@ extension OpenSet {
         let range = progress.range
         var checks = RecordChecks()
         var damaged = false
-        try SpanPass(span: span, keys: keys, workers: workers).run(
+        try SpanPass(
+            span: span, keys: keys, workers: workers, wanted: range.upperBound - progress.expected
+        ).run(
             extent.object + skipped..<extent.object + last, plain: extent.firstByte + skipped * record,
             deliver: { (_, first, bytes, count) throws(StorageFault) in
                 let part = (first..<first + count).clamped(to: range)
@@ -270,7 +274,6 @@ extension OpenSet {
     }
 
     func extent(of file: Int, in span: SpanInput) -> FileExtent? {
-        for block in span.extents where block.file == UInt32(file) { return block }
-        return nil
+        span.extent(of: UInt32(file))
     }
 }

@@ -62,6 +62,9 @@ public struct SetOptions: Sendable {
     public var certificates: [Certificate] = []
     /// Threads that compress and seal; nil for one a processor, at most 8.
     public var workers: Int?
+    /// Asked before each medium is ended and before the set is: what it throws ends the set. For
+    /// `CertificateStores.confirm`, so that a certificate that changed while the job ran fails it.
+    public var confirm: (@Sendable () throws(StorageFault) -> Void)?
     /// Now and then called with the plain bytes done so far, holes included, on the writing thread.
     public var progress: (@Sendable (Int64) -> Void)?
 

@@ -142,7 +142,7 @@ public final class OpenSet {
     private func listFromBlocks(_ span: SpanInput) {
         for block in span.fileBlocks() {
             guard case .file(let facts) = block.content, let extent = FileExtent(block.osData),
-                extent.file < 1 << 24
+                extent.file < SetPlan.mostFiles
             else { continue }
             while files.count <= Int(extent.file) { files.append(SetFileEntry(name: "", size: 0, modified: 0)) }
             files[Int(extent.file)] = SetFileEntry(name: facts.name, size: extent.size, modified: extent.modified)

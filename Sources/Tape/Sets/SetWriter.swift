@@ -144,6 +144,7 @@ private final class SetRun {
                 try put(slot)
                 ring.release()
             }
+            try options.confirm?()
             try output.endSet(map: map, details: details)
         } catch {
             ring.halt(error)
@@ -200,6 +201,7 @@ private final class SetRun {
                 "the set does not fit on it and must not go on elsewhere",
                 action: "Write it to another cartridge")
         }
+        try plan.options.confirm?()
         try output.endMedium(lastSetEnd: lastSetEnd)
         receipts.append(output.receipt)
         map += output.mapBlocks

@@ -19,6 +19,7 @@ final class SpanInput {
     /// What could not be read of SSET and trailer.
     private(set) var faults: [StorageFault] = []
     var knownExtents: [FileExtent]?
+    var extentByFile: [UInt32: FileExtent]?
     /// Set by `unlock`.
     private(set) var keys: SpanKeys?
 

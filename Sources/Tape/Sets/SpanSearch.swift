@@ -20,6 +20,13 @@ extension SpanInput {
         return found
     }
 
+    func extent(of file: UInt32) -> FileExtent? {
+        if extentByFile == nil {
+            extentByFile = Dictionary(extents.map { ($0.file, $0) }, uniquingKeysWith: { first, _ in first })
+        }
+        return extentByFile?[file]
+    }
+
     /// The first record that holds bytes of a file from `byte` on, found by halving: headers alone are read, and not
     /// trusted. Nil if there is none.
     func first(_ file: UInt32, holding byte: Int64) throws(StorageFault) -> Int64? {
@@ -55,7 +62,7 @@ extension SpanInput {
             object += 1
         }
         // Out of order, or not here: then where the catalog says.
-        return extents.first { $0.file == file }?.object
+        return extent(of: file)?.object
     }
 
     private func header(at object: Int64, _ buffer: Buffer) throws(StorageFault) -> SealedHeader? {
