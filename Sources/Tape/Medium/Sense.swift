@@ -32,5 +32,12 @@ public struct Sense: Hashable, Sendable, CustomStringConvertible {
         "TAPE-REMOVAL-PREVENTED": Sense(0x5, 0x53, 0x02),
         "TAPE-INCOMPATIBLE": Sense(0x3, 0x30, 0x02),
         "TAPE-ROBOT": Sense(0x4, 0x15, 0x01),
+        "TAPE-INDEX-DAMAGED": Sense(0x3, 0x11, 0x00),
+        "TAPE-UNSAFE": Sense(0x3, 0x0C, 0x00),
+        "TAPE-RECORD-LENGTH": Sense(0x5, 0x24, 0x00),
+        "TAPE-NO-PARTITION": Sense(0x5, 0x24, 0x00),
+        "TAPE-ATTRIBUTE": Sense(0x5, 0x26, 0x00),
+        "TAPE-CLEANING-EXPIRED": Sense(0x2, 0x30, 0x03),
+        "TAPE-INDEX-FULL": Sense(0xD, 0x00, 0x02),
     ]
 }

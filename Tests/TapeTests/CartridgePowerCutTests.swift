@@ -1,0 +1,12 @@
+import Files
+import Testing
+
+@Suite("a cartridge and power cuts") struct CartridgePowerCutTests {
+    @Test("whatever is cut, what was acknowledged is there, and the tape goes on", arguments: CartridgeStory.all)
+    func everyCut(story: CartridgeStory) throws {
+        var runs = CartridgeCutRuns(story)
+        try runs.run()
+        #expect(runs.problems == [])
+        #expect(runs.cuts > 50)
+    }
+}
