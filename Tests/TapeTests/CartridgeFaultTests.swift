@@ -34,7 +34,7 @@ import Testing
                 tape.abandon()
             }
             watched.tape = nil
-            for loss in [SimulatedDisk.Loss.none, .all, .torn(seed: UInt64(call))] {
+            for loss in [SimulatedDisk.Loss.all, .torn(seed: UInt64(call))] {
                 let cut = disk.copy()
                 cut.powerCut(loss)
                 if let text = runs.look(cut, watched) { problems.append("\(name), \(loss): \(text)") }

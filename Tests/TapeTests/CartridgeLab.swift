@@ -32,13 +32,22 @@ enum CartridgeLab {
         return (disk, try make(on: disk, design))
     }
 
-    /// Bytes that differ with the number and are not all zero.
-    static func bytes(_ number: Int, _ count: Int) -> [UInt8] {
-        var word = UInt64(truncatingIfNeeded: number) &* 0x9E37_79B9_7F4A_7C15 | 1
-        return (0..<count).map { _ in
-            word = word &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return UInt8(truncatingIfNeeded: word >> 56) | 1
+    /// What records are cut from: no byte of it is zero.
+    private static let pool: [UInt8] = {
+        var chance = TapeChance(seed: 1)
+        var bytes = [UInt8](repeating: 0, count: (1 << 20) + (1 << 13))
+        for place in stride(from: 0, to: bytes.count, by: 8) {
+            bytes.putLittle(chance.next() | 0x0101_0101_0101_0101, at: place)
         }
+        return bytes
+    }()
+
+    /// Bytes that differ with the number and are not zero; at most 1 MiB.
+    static func bytes(_ number: Int, _ count: Int) -> [UInt8] {
+        let start = number &* 2_654_435_761 % (1 << 13)
+        var bytes = Array(pool[start..<start + count])
+        for place in 0..<min(4, count) { bytes[place] = UInt8(truncatingIfNeeded: number >> (7 * place)) << 1 | 1 }
+        return bytes
     }
 }
 
