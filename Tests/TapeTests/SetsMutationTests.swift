@@ -57,7 +57,8 @@ import Testing
         var receipts: [SetReceipt] = []
         for index in 0..<2 {
             files.append([
-                MadeFile("a", [(.chance(1), 20_000), (.hole, 30_000), (.text(2), 9_001)]), MadeFile("b", [(.text(3), 100)]),
+                MadeFile("a", [(.chance(1), 20_000), (.hole, 30_000), (.text(2), 9_001)]),
+                MadeFile("b", [(.text(3), 100)]),
             ])
             receipts.append(
                 try bench.write(

@@ -129,9 +129,13 @@ extension Block {
         let isWide = header.stringType == 2
         func text(_ field: Int) throws(StorageFault) -> String {
             let part = try Self.part(own, field, place)
-            guard isWide else { return String(decoding: part.map { $0 < 0x80 ? $0 : UInt8(ascii: "?") }, as: UTF8.self) }
+            guard isWide else {
+                return String(decoding: part.map { $0 < 0x80 ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+            }
             let start = part.startIndex
-            let units = (0..<part.count / 2).map { UInt16(part[start + 2 * $0]) | UInt16(part[start + 2 * $0 + 1]) << 8 }
+            let units = (0..<part.count / 2).map {
+                UInt16(part[start + 2 * $0]) | UInt16(part[start + 2 * $0 + 1]) << 8
+            }
             return String(decoding: units, as: UTF16.self)
         }
         func date(_ field: Int) -> Int64? { MTFDate.decoded(own[field..<field + MTFDate.count]) }
@@ -180,7 +184,8 @@ extension Block {
     }
 
     /// What a pair (size, offset) names; nothing if the size is 0.
-    private static func part(_ bytes: [UInt8], _ field: Int, _ place: String) throws(StorageFault) -> ArraySlice<UInt8> {
+    private static func part(_ bytes: [UInt8], _ field: Int, _ place: String) throws(StorageFault) -> ArraySlice<UInt8>
+    {
         let (size, offset) = (Int(bytes.little(UInt16.self, at: field)), Int(bytes.little(UInt16.self, at: field + 2)))
         guard size > 0 else { return [] }
         guard offset >= MTF.blockHeader, offset + size <= bytes.count else {

@@ -58,5 +58,7 @@ enum MTF {
     static let alignment = 4
 
     static func aligned(_ count: Int) -> Int { (count + alignment - 1) / alignment * alignment }
-    static func aligned(_ count: Int64) -> Int64 { (count + Int64(alignment) - 1) / Int64(alignment) * Int64(alignment) }
+    static func aligned(_ count: Int64) -> Int64 {
+        (count + Int64(alignment) - 1) / Int64(alignment) * Int64(alignment)
+    }
 }

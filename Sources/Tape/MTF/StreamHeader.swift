@@ -27,8 +27,12 @@ struct StreamHeader: Hashable, Sendable {
         guard bytes.count >= MTF.streamHeader else { throw .mtf(place, "a stream ends within its header") }
         var words: [UInt16] = []
         words.reserveCapacity(11)
-        for index in 0..<11 { words.append(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self))) }
-        guard words[..<10].reduce(0, ^) == words[10] else { throw .mtf(place, "the checksum of a stream does not hold") }
+        for index in 0..<11 {
+            words.append(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: 2 * index, as: UInt16.self)))
+        }
+        guard words[..<10].reduce(0, ^) == words[10] else {
+            throw .mtf(place, "the checksum of a stream does not hold")
+        }
         id = FourLetters(code: UInt32(words[0]) | UInt32(words[1]) << 16)
         guard id.isPrintable else { throw .mtf(place, "a stream has no type") }
         (system, media) = (words[2], words[3])
@@ -68,7 +72,8 @@ struct StreamHeader: Hashable, Sendable {
         return bytes
     }
 
-    /// The padding stream that follows the flat position `at` (a multiple of 4) and ends on a multiple of 1024; at least its own header.
+    /// The padding stream that follows the flat position `at` (a multiple of 4) and ends on a multiple of 1024; at
+    /// least its own header.
     static func pad(at position: Int64) -> [UInt8] {
         let flb = Int64(MTF.flb)
         let start = MTF.aligned(position)

@@ -137,6 +137,7 @@ struct FileExtent: Hashable, Sendable {
         size = bytes.little(at: 32)
         modified = bytes.little(at: 40)
         guard (0..<1 << 60).contains(object), firstByte >= 0, (firstByte...SetPlan.largestFile).contains(size),
-            span > 0 else { return nil }
+            span > 0
+        else { return nil }
     }
 }

@@ -68,10 +68,12 @@ extension OpenSet {
     ///   - index: in `files`.
     ///   - range: nil for all of it. Bytes keep their places: the target sees the file's own offsets.
     /// - Returns: what was lost, if damage was to be skipped.
-    /// - Throws: `TAPE-RECORD-TAG` and `TAPE-RECORD-DAMAGED` for a changed record, `TAPE-RECORD-ORDER` for one that is missing, repeated or out of its place,
-    ///   `TAPE-SET-TRUNCATED`, `TAPE-SPAN-MISSING`, `TAPE-SPAN-WRONG`; each with record, set, file and bytes. What the target throws.
+    /// - Throws: `TAPE-RECORD-TAG` and `TAPE-RECORD-DAMAGED` for a changed record, `TAPE-RECORD-ORDER` for one that is
+    ///   missing, repeated or out of its place, `TAPE-SET-TRUNCATED`, `TAPE-SPAN-MISSING`, `TAPE-SPAN-WRONG`; each with
+    ///   record, set, file and bytes. What the target throws.
     public func read(
-        _ index: Int, _ range: Range<Int64>? = nil, to target: any SetTarget, _ options: RestoreOptions = RestoreOptions()
+        _ index: Int, _ range: Range<Int64>? = nil, to target: any SetTarget,
+        _ options: RestoreOptions = RestoreOptions()
     ) throws(StorageFault) -> RestoreReport {
         guard files.indices.contains(index) else {
             throw StorageFault(
@@ -256,7 +258,8 @@ extension OpenSet {
         let record = Int64(entry.recordLength)
         for run in checks.differences(from: written) {
             let bytes =
-                extent.firstByte + run.lowerBound * record..<min(
+                extent.firstByte + run.lowerBound
+                * record..<min(
                     extent.firstByte + run.upperBound * record, files[progress.file].size)
             let fault = progress.describe(
                 .tag("", "it is not what was written: its checksum differs"), object: extent.object + run.lowerBound,

@@ -30,9 +30,10 @@ final class ReadSlot: @unchecked Sendable {
 /// Opens records and hands out what is in them. One a thread.
 final class RecordOpener {
     /// What a record holds; nil for zeros, of which `count` were meant.
-    typealias Delivery = @Sendable (
-        _ file: UInt32, _ first: Int64, _ bytes: UnsafeRawBufferPointer?, _ count: Int64
-    ) throws(StorageFault) -> Void
+    typealias Delivery =
+        @Sendable (
+            _ file: UInt32, _ first: Int64, _ bytes: UnsafeRawBufferPointer?, _ count: Int64
+        ) throws(StorageFault) -> Void
 
     private let keys: SpanKeys
     private let sealer: RecordSealer
@@ -115,11 +116,12 @@ extension ReadSlot {
     /// Whether the record begins with a block, or with a stream of one.
     var holdsBlocks: Bool {
         let head = [UInt8](input.bytes.prefix(min(count, MTF.blockHeader)))
-        return (try? BlockHeader(head, at: "")) != nil || (try? StreamHeader(Array(head.prefix(MTF.streamHeader)), at: "")) != nil
+        return (try? BlockHeader(head, at: "")) != nil
+            || (try? StreamHeader(Array(head.prefix(MTF.streamHeader)), at: "")) != nil
     }
 
-    /// Where in a tape record the sealed record lies, and its header, not yet authenticated; nil if there is none. `bytes` may be the beginning of the
-    /// record only.
+    /// Where in a tape record the sealed record lies, and its header, not yet authenticated; nil if there is none.
+    /// `bytes` may be the beginning of the record only.
     static func sealed(_ bytes: UnsafeRawBufferPointer) -> (Range<Int>, SealedHeader)? {
         guard bytes.count >= MTF.streamHeader + SealedHeader.count,
             bytes.loadUnaligned(as: UInt32.self) == FourLetters.sealed.code.littleEndian

@@ -31,14 +31,15 @@ public struct SetDescription: Hashable, Sendable {
             ("user", user),
         ] where text.utf16.count > 1000 {
             throw StorageFault(
-                .badInput, "TAPE-TEXT", "set \(set)", "its \(what) has \(text.utf16.count) characters, 1000 are allowed",
+                .badInput, "TAPE-TEXT", "set \(set)",
+                "its \(what) has \(text.utf16.count) characters, 1000 are allowed",
                 action: "Shorten it")
         }
     }
 }
 
-/// How hard zstd tries. Measured on two cores: fast about 1.3 times as quick as default for a fifth more bytes, strong about half as
-/// quick for a twentieth fewer (tape-format.md, section 5).
+/// How hard zstd tries. Measured on two cores: fast about 1.3 times as quick as default for a fifth more bytes, strong
+/// about half as quick for a twentieth fewer (tape-format.md, section 5).
 public enum SetCompression: String, CaseIterable, Hashable, Sendable {
     case fast, `default`, strong
 

@@ -1,6 +1,7 @@
 public import Files
 
-/// One span of a set as a medium's structures in the clear tell of it. What is hidden on an encrypted set is empty here.
+/// One span of a set as a medium's structures in the clear tell of it. What is hidden on an encrypted set is empty
+/// here.
 public struct SetEntry: Hashable, Sendable {
     public enum State: String, Hashable, Sendable {
         /// It ends on this medium.
@@ -155,7 +156,8 @@ struct SetWalk {
                     volume?.header.medium = UInt16(truncatingIfNeeded: sequence)
                     map.append(block)
                     if let volume { map.append(volume) }
-                    entries.append(try SetEntry(
+                    entries.append(
+                        try SetEntry(
                             block, volume: volume, sequence: sequence, tapeFile: file, state: .unfinished))
                     open = entries.count - 1
                 case .setEnd:

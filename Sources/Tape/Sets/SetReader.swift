@@ -34,8 +34,8 @@ public struct RestoreReport: Sendable {
 
 /// A set opened for reading. One thread at a time. What a set goes on on is asked for when it is needed.
 ///
-/// Nothing reaches a target that was not written so: tags are checked before, on encrypted sets with the set's key. On plain sets
-/// the checks of a file's records come behind its data; damage is told when the file has been read.
+/// Nothing reaches a target that was not written so: tags are checked before, on encrypted sets with the set's key. On
+/// plain sets the checks of a file's records come behind its data; damage is told when the file has been read.
 public final class OpenSet {
     public let entry: SetEntry
     /// As written; hidden texts are empty if the directory could not be read.
@@ -51,10 +51,11 @@ public final class OpenSet {
     /// Opens a set at a span that a medium holds: the first one, or a later one if the media before it are lost.
     /// - Parameters:
     ///   - entry: from `TapeContents`.
-    ///   - keyed: certificates with private keys, of which one must open an encrypted set. Any of the span's three envelopes serves.
+    ///   - keyed: certificates with private keys, of which one must open an encrypted set. Any of the span's three
+    ///     envelopes serves.
     ///   - supply: gives the further media of the family.
-    /// - Throws: `TAPE-24071` naming the thumbprints that would open it, `TAPE-24078`, `TAPE-24075` if all envelopes are damaged;
-    ///   `TAPE-FOREIGN` for a set of another program.
+    /// - Throws: `TAPE-24071` naming the thumbprints that would open it, `TAPE-24078`, `TAPE-24075` if all envelopes
+    ///   are damaged; `TAPE-FOREIGN` for a set of another program.
     public init(
         _ entry: SetEntry, on tape: any TapeMedium, with keyed: [KeyedCertificate] = [],
         supply: (any TapeSupply)? = nil
@@ -115,7 +116,9 @@ public final class OpenSet {
         if let fault { throw fault }
         guard isWhole || !text.isEmpty else { throw span.truncated("its directory is missing") }
         let directory = try FactsText.decoded(DirectoryText.self, text, at: "directory of \(span.name)")
-        guard directory.set == entry.set.description, directory.files.allSatisfy({ (0...SetPlan.largestFile).contains($0.size) }) else {
+        guard directory.set == entry.set.description,
+            directory.files.allSatisfy({ (0...SetPlan.largestFile).contains($0.size) })
+        else {
             throw span.wrong("its directory is of set \(directory.set)")
         }
         files = directory.files.map { SetFileEntry(name: $0.name, size: $0.size, modified: $0.modified) }

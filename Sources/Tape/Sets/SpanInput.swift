@@ -1,6 +1,7 @@
 import Files
 
-/// One span of a set on a loaded medium: where its records lie, what its trailer says. Everything damaged in it is told, not fatal.
+/// One span of a set on a loaded medium: where its records lie, what its trailer says. Everything damaged in it is
+/// told, not fatal.
 final class SpanInput {
     let tape: any TapeMedium
     let head: TapeHead
@@ -54,8 +55,8 @@ final class SpanInput {
         } catch { faults.append(error) }
     }
 
-    /// Where the set really begins: by its tape file, if it is there, so that records lost or added before it do no harm; otherwise where it
-    /// says itself.
+    /// Where the set really begins: by its tape file, if it is there, so that records lost or added before it do no
+    /// harm; otherwise where it says itself.
     private static func start(of entry: SetEntry, on tape: any TapeMedium) throws(StorageFault) -> TapePosition {
         var first: TapePosition?
         for place in 0..<2 {
@@ -155,7 +156,8 @@ final class SpanInput {
 
     func truncated(_ cause: String) -> StorageFault {
         StorageFault(
-            .damaged, "TAPE-SET-TRUNCATED", name, cause, action: "Restore what is there, or from another copy of the set")
+            .damaged, "TAPE-SET-TRUNCATED", name, cause,
+            action: "Restore what is there, or from another copy of the set")
     }
 
     /// Of the three copies the first that is whole.

@@ -1,6 +1,7 @@
 import Files
 
-/// Goes through the records of a span in their order: reads ahead, lets threads open them, and gives them back one after the other.
+/// Goes through the records of a span in their order: reads ahead, lets threads open them, and gives them back one
+/// after the other.
 struct SpanPass {
     enum Next { case go, stop }
 
@@ -65,7 +66,11 @@ struct SpanPass {
                 }
                 object += 1
                 let next = more(slot)
-                if case .sealed = slot.kind { ring.publish() } else if case .plain = slot.kind { ring.publish() } else {
+                if case .sealed = slot.kind {
+                    ring.publish()
+                } else if case .plain = slot.kind {
+                    ring.publish()
+                } else {
                     ring.publish(worked: true)
                 }
                 if next == .stop { break }

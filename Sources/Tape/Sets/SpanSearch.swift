@@ -13,15 +13,19 @@ extension SpanInput {
             extent.object += shift
             if objects.contains(extent.object) { found.append(extent) }
         }
-        if found.isEmpty, entry.isPlain { found = walk().compactMap { FileExtent($0.osData) }.map { $0.shifted(by: shift) } }
+        if found.isEmpty, entry.isPlain {
+            found = walk().compactMap { FileExtent($0.osData) }.map { $0.shifted(by: shift) }
+        }
         knownExtents = found
         return found
     }
 
-    /// The first record that holds bytes of a file from `byte` on, found by halving: headers alone are read, and not trusted. Nil if there is none.
+    /// The first record that holds bytes of a file from `byte` on, found by halving: headers alone are read, and not
+    /// trusted. Nil if there is none.
     func first(_ file: UInt32, holding byte: Int64) throws(StorageFault) -> Int64? {
         let buffer = Buffer(count: MTF.streamHeader + SealedHeader.count)
-        /// Whether the record, or the next sealed one behind it, lies before what is wanted; nil if there is none up to `end`.
+        /// Whether the record, or the next sealed one behind it, lies before what is wanted; nil if there is none up to
+        /// `end`.
         func isBefore(_ object: Int64, _ end: Int64) throws(StorageFault) -> Bool? {
             var object = object
             while object < end {
@@ -42,7 +46,9 @@ extension SpanInput {
         // The record found, or blocks and damaged records in front of it.
         var object = low
         while object < objects.upperBound {
-            if let header = try header(at: object, buffer), header.file != SealedHeader.directory || header.flag != .more {
+            if let header = try header(at: object, buffer),
+                header.file != SealedHeader.directory || header.flag != .more
+            {
                 if header.file == file { return low }
                 break
             }
@@ -87,7 +93,8 @@ extension SpanInput {
         }
     }
 
-    /// The place of the byte behind a file's data, as far as alignment goes: data begin behind a block of a multiple of 4 bytes and a stream header.
+    /// The place of the byte behind a file's data, as far as alignment goes: data begin behind a block of a multiple of
+    /// 4 bytes and a stream header.
     private func flatEnd(of extent: FileExtent) -> Int64 {
         Int64(MTF.flb) + Int64(MTF.streamHeader) + extent.size - extent.firstByte
     }

@@ -33,7 +33,8 @@ public struct TapeLabel: Hashable, Sendable {
     }
 
     /// Reads the label of a medium. It stands behind the label's record then.
-    /// - Throws: `TAPE-NO-LABEL` for a blank medium, `TAPE-FOREIGN` for one of another program, `TAPE-MTF` for a damaged one.
+    /// - Throws: `TAPE-NO-LABEL` for a blank medium, `TAPE-FOREIGN` for one of another program, `TAPE-MTF` for a
+    ///   damaged one.
     public static func read(from tape: any TapeMedium) throws(StorageFault) -> TapeLabel {
         try TapeHead.read(from: tape).label
     }
@@ -74,7 +75,8 @@ struct TapeHead: Sendable {
             return TapeHead(label: label, identity: try block.encoded() + header.encoded + content, block: block)
         }
         throw StorageFault(
-            .badInput, "TAPE-FOREIGN", "tape \(facts.label)", "it was written by \(facts.software), which leaves no identifier",
+            .badInput, "TAPE-FOREIGN", "tape \(facts.label)",
+            "it was written by \(facts.software), which leaves no identifier",
             action: "Erase it if nobody needs what is on it")
     }
 }
@@ -95,17 +97,17 @@ extension TapeLabel {
     func write(to tape: any TapeMedium, map: [Block]) throws(StorageFault) -> TapeHead {
         guard name.utf16.count <= 1000, let number = UInt16(exactly: sequence), number > 0 else {
             throw StorageFault(
-                .badInput, "TAPE-TEXT", "label \(name)", "it is longer than 1000 characters or its number is not in 1...65535",
+                .badInput, "TAPE-TEXT", "label \(name)",
+                "it is longer than 1000 characters or its number is not in 1...65535",
                 action: "Shorten it, or begin a new family")
         }
         let text = OnMediaText(
             id: id.description, family: family, sequence: number, label: name, pool: pool, library: library,
             software: software, date: date)
-        var block = Block(
+        let block = Block(
             .tape(.init(family: family, sequence: number, name: name, label: name, software: software, date: date)),
             attributes: BlockAttributes.setMap | BlockAttributes.fileDetailAllowed
                 | (sequence > 1 ? BlockAttributes.continuation : 0))
-        block.header.medium = number
         let content = FactsText.encoded(text)
         let header = StreamHeader(.onMedia, length: Int64(content.count))
         let identity = try block.encoded() + header.encoded + content
