@@ -91,7 +91,8 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: strict),
         .testTarget(
-            name: "TapeTests", dependencies: ["Tape", "Files", "Protection", "Units"], swiftSettings: strict),
+            name: "TapeTests", dependencies: ["Tape", "Files", "Protection", "Units", "BlockDeviceContract"],
+            swiftSettings: strict),
         // Runs the built program in processes of its own.
         .testTarget(name: "CommandTests", dependencies: ["dpmsim"], swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),

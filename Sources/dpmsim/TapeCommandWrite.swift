@@ -76,7 +76,8 @@ struct TapeWrite: ParsableCommand {
                     action: "Enable a drive")
             }
             let request = SetRequest(
-                group: group, run: runNumber ?? Int(clamping: now), drive: drive, isLongTerm: !shortTerm,
+                group: group, run: runNumber ?? Int(HostGUIDs().next().bytes.little(UInt32.self, at: 0) >> 1),
+                drive: drive, isLongTerm: !shortTerm,
                 isEncrypted: encrypt, expiry: expiry, colocationSet: colocationSet,
                 writePeriod: writePeriod?.seconds ?? 7 * 86_400,
                 expiryTolerance: expiryTolerance?.seconds ?? 7 * 86_400)
