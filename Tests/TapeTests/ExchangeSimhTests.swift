@@ -51,7 +51,11 @@ import Testing
     @Test("mtdump walks what was exported and finds each record and filemark")
     func mtdumpAgrees() throws {
         let folder = try ExchangeFolder()
-        let content = Self.content(7, longest: 1 << 16)
+        // Two filemarks in a row end a tape for it.
+        let drawn = [.record(0, count: 80)] + Self.content(7, longest: 1 << 16)
+        let content = drawn.indices.filter { $0 == 0 || drawn[$0] != .filemark || drawn[$0 - 1] != .filemark }.map {
+            drawn[$0]
+        }
         let tape = MemoryTape()
         try Self.write(content, to: tape)
         _ = try SimhTape.export(tape, to: folder.file("tape.tap"))
@@ -63,7 +67,7 @@ import Testing
             found.append(Int(line[length.upperBound...].prefix { $0.isNumber }))
         }
         #expect(found == content.map { $0 == .filemark ? nil : Int($0.native) })
-        #expect(text.contains("end of logical tape") && !text.lowercased().contains("error"))
+        #expect(!text.lowercased().contains("error"), "\(text.suffix(300))")
     }
 
     @Test("gaps are passed over, and what is behind the end of the medium is not read")

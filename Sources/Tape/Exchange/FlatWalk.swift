@@ -194,11 +194,14 @@ final class FlatWalk {
         }
     }
 
-    /// Where blocks of other programs have no streams: the next block.
+    /// Where blocks of other programs have no streams: the next block, or the end.
     private func bareEnd(_ at: Int64) throws(StorageFault) -> Int64? {
         guard !isOwn, let type else { return nil }
         let next = (at + flb - 1) / flb * flb
-        guard next == at || type == Self.softFilemark else { return nil }
+        guard next <= size else { return nil }
+        if next > at, type != Self.softFilemark {
+            guard try file.bytes(Int(next - at), at: at).allSatisfy({ $0 == 0 }) else { return nil }
+        }
         if next == size { return next }
         return try header(next) == nil ? nil : next
     }

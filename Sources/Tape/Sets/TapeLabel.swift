@@ -101,11 +101,10 @@ extension TapeLabel {
         let text = OnMediaText(
             id: id.description, family: family, sequence: number, label: name, pool: pool, library: library,
             software: software, date: date)
-        var block = Block(
+        let block = Block(
             .tape(.init(family: family, sequence: number, name: name, label: name, software: software, date: date)),
             attributes: BlockAttributes.setMap | BlockAttributes.fileDetailAllowed
                 | (sequence > 1 ? BlockAttributes.continuation : 0))
-        block.header.medium = number
         let content = FactsText.encoded(text)
         let header = StreamHeader(.onMedia, length: Int64(content.count))
         let identity = try block.encoded() + header.encoded + content
