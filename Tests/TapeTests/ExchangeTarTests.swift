@@ -53,7 +53,7 @@ import Testing
             String.init)
         #expect(listed == files.map(\.name))
         try FileManager.default.createDirectory(atPath: folder.path("out"), withIntermediateDirectories: false)
-        #expect(try folder.run("tar", "-xf", "set.tar", "-C", "out") == "")
+        #expect(try folder.run("tar", "--warning=no-timestamp", "-xf", "set.tar", "-C", "out") == "")
         for file in files {
             let path = folder.path("out/" + file.name)
             #expect(
@@ -97,7 +97,8 @@ import Testing
         #expect(sources.map(\.size) == [size, 5])
         let data = try #require(try sources[0].dataRange(from: 0))
         #expect(data.lowerBound == 0 && data.upperBound < 1 << 20)
-        #expect(try sources[0].dataRange(from: 1 << 20) == nil)
+        // What follows it may share its last page.
+        if let last = try sources[0].dataRange(from: 1 << 20) { #expect(last.lowerBound > size - 1 << 16) }
         #expect(try sources[1].dataRange(from: 0)?.isEmpty == false)
     }
 
