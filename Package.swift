@@ -52,7 +52,7 @@ let package = Package(
         .target(
             name: "Tape", dependencies: ["Files", "Protection", "Units", "CZstd", "COpenSSL"],
             exclude: [
-                "README.md", "FORMAT-CARTRIDGE.md", "FORMAT-SEALING.md", "FORMAT-SETS.md",
+                "README.md", "FORMAT-CARTRIDGE.md", "FORMAT-SEALING.md", "FORMAT-SETS.md", "FORMAT-EXCHANGE.md",
             ], swiftSettings: hot),
         .executableTarget(
             name: "dpmsim",

@@ -8,10 +8,10 @@ import Testing
 
 extension Fuzz {
     /// With the bytes that show it: keys differ from run to run, and with them what a case's number stands for.
-    fileprivate func find(_ text: String, _ bytes: [UInt8]) { find("\(text) \(Data(bytes).base64EncodedString())") }
+    func find(_ text: String, _ bytes: [UInt8]) { find("\(text) \(Data(bytes).base64EncodedString())") }
 }
 
-private enum SealingFuzz {
+enum SealingFuzz {
     /// Changes bytes as hostile or rotten tapes have them.
     static func mutate(_ bytes: inout [UInt8], _ chance: inout ContractRandom, other: [UInt8]) {
         for _ in 0..<[1, 1, 2, 3, 8][chance.below(5)] where !bytes.isEmpty {

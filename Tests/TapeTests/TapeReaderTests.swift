@@ -35,8 +35,9 @@ struct TapeReaderTests {
 
     private func run(_ arguments: [String], in folder: String) throws -> (status: Int32, text: String) {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", Self.tool] + arguments
+        // Debian's own, which Tools/test gives its packages.
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+        process.arguments = [Self.tool] + arguments
         let path = folder + "/output"
         _ = FileManager.default.createFile(atPath: path, contents: nil)
         let output = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
