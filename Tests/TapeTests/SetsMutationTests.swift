@@ -102,7 +102,8 @@ import Testing
         let contents: TapeContents
         do { contents = try TapeContents.of(tape) } catch {
             tally.refused += 1
-            #expect(error.id.hasPrefix("TAPE-") && !error.cause.isEmpty && !intact.contains(true), "\(note): \(error)")
+            #expect(
+                error.id.hasPrefix("TAPE-") && !error.cause.isEmpty && !intact.contains(true), "\(note): \(error)")
             return
         }
         let chain = try TapeContents.verifyChain(of: tape, newest: pair.receipts[1].spans[0].chain)
@@ -241,7 +242,8 @@ import Testing
             do { tape = try Cartridge.open(path, on: copy) } catch {
                 tally.rounds += 1
                 tally.refused += 1
-                #expect(error.id.hasPrefix("TAPE-") && !error.cause.isEmpty, "\(note): \(error)")
+                let fault = error as? StorageFault
+                #expect(fault?.id.hasPrefix("TAPE-") == true && fault?.cause.isEmpty == false, "\(note): \(error)")
                 return
             }
             defer { tape.abandon() }
