@@ -49,6 +49,10 @@ import Testing
             ("a negative size", Self.changed(good, 124, [UInt8](repeating: 255, count: 12)) + Self.end),
             ("a size of letters", Self.changed(good, 124, Array("0000000x000".utf8)) + Self.end),
             ("a time of letters", Self.changed(good, 136, Array("00009000000".utf8)) + Self.end),
+            (
+                "an impossible time",
+                Self.changed(good, 136, [255, 255, 255, 255, 0x80, 0, 0, 0, 0, 0, 0, 0]) + Self.end
+            ),
             ("no name", Self.changed(good, 0, [0, 0, 0, 0]) + Self.end),
             ("a name that is not UTF-8", Self.changed(good, 0, [0xC3, 0x28]) + Self.end),
             ("an absolute name", Self.file("/etc/passwd", []) + Self.end),

@@ -68,7 +68,7 @@ public enum FlatTape {
     }
 
     /// Writes what a file holds onto a tape, from its beginning, after the whole file proved to be well formed.
-    /// - Throws: `TAPE-FLAT` if it is not, or if the drive does not take its records; nothing is written then.
+    /// - Throws: `TAPE-FLAT` if it is not, or if the drive does not take its records; nothing is written then. What tape and file throw.
     public static func restore(_ file: any StoreFile, to tape: any TapeMedium) throws(StorageFault) -> Facts {
         let size = try file.size()
         let longest = tape.maximumRecord

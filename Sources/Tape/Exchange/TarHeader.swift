@@ -121,6 +121,8 @@ struct TarHeader: Hashable {
         size = try Self.number(bytes[124..<136], "a size")
         modified = try Self.number(bytes[136..<148], "a time")
         guard size >= 0 else { throw TarCause("a size is negative") }
+        // As many as pax' eighteen digits tell.
+        guard (-1 << 60...1 << 60).contains(modified) else { throw TarCause("a time is impossible") }
         type = bytes[156]
         name = Array(bytes[..<100].prefix { $0 != 0 })
         let prefix = bytes[345..<500].prefix { $0 != 0 }
