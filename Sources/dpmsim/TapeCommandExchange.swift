@@ -35,7 +35,8 @@ struct TapeExport: ParsableCommand {
     @OptionGroup var options: LibraryOptions
     @Argument(help: "The tape's bar code; for tar the set's name or identifier.") var what: String
     @Option(help: ArgumentHelp("The new file.", valueName: "file"), completion: .file()) var to: String
-    @Option(help: "tap, bkf or tar; by the file's name if left out.", transform: formatWord) private var format: ExchangeFormat?
+    @Option(help: "tap, bkf or tar; by the file's name if left out.", transform: formatWord) private var format:
+        ExchangeFormat?
 
     func run() throws {
         try options.write { library in
@@ -93,7 +94,8 @@ struct TapeImport: ParsableCommand {
     @OptionGroup var options: LibraryOptions
     @Argument(help: "The file.", completion: .file()) var file: String
     @Option(help: ArgumentHelp("A free tape.", valueName: "barcode")) var to: String
-    @Option(help: "tap or bkf; by the file's name if left out.", transform: formatWord) private var format: ExchangeFormat?
+    @Option(help: "tap or bkf; by the file's name if left out.", transform: formatWord) private var format:
+        ExchangeFormat?
 
     func run() throws {
         try options.write { library in
@@ -117,7 +119,9 @@ struct TapeImport: ParsableCommand {
             let report = try library.detailedInventory([to], at: options.now, identify: TapeFinding.of)
             try options.tell(
                 LibraryReportFact(report),
-                ["\(file): \(counts.records) records and \(counts.filemarks) filemarks on \(to). Recatalog it to use its sets."]
+                [
+                    "\(file): \(counts.records) records and \(counts.filemarks) filemarks on \(to). Recatalog it to use its sets."
+                ]
                     + LibraryReportFact(report).lines)
         }
     }

@@ -19,6 +19,7 @@ struct TapeWrite: ParsableCommand {
 
     @OptionGroup var options: LibraryOptions
     @Argument(help: "Files: disk images or any others.", completion: .file()) var files: [String]
+    @Flag(help: "The files are tar archives: what is in them is written.") var tar = false
     @Option(help: ArgumentHelp("The set's name.", valueName: "name")) var set: String
     @Option(help: "The protection group whose data it is.") var group = "files"
     @Option(help: "The machine it comes from.") var machine = ""
@@ -106,7 +107,10 @@ struct TapeWrite: ParsableCommand {
         }
     }
 
-    private func sources() throws -> [TapeSource] {
+    private func sources() throws -> [any SetFile] {
+        if tar {
+            return try files.flatMap { try TarSet.files(in: HostFiles().open(absolute($0), .read)) }
+        }
         var names: Set<String> = []
         return try files.map { path in
             let name = String(path.split(separator: "/").last ?? "")

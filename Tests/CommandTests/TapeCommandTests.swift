@@ -140,6 +140,21 @@ private struct TapeFolder {
         #expect(try tapes.equal("a.raw", "out/a.raw"))
         try folder.run("tape export N 000001L8 --to two.tap")
         #expect(try tapes.equal("one.tap", "two.tap"))
+        try folder.run("tape export L 000001L8 --to one.bkf")
+        #expect(try Tool.run("file", folder.path("one.bkf")).contains("Windows NTbackup archive"))
+        try folder.run("tape library create M --slots 4 --drives 1 --tapes 2")
+        try folder.run("tape import M one.bkf --to 000001L8")
+        try folder.run("tape recatalog M")
+        try folder.run("tape export M 000001L8 --to two.bkf")
+        #expect(try tapes.equal("one.bkf", "two.bkf"))
+        // The files of a set, for tar and from it.
+        try folder.run("tape export M s --to s.tar")
+        try Tool.run("mkdir", folder.path("untarred"))
+        try Tool.run("tar", "-xf", folder.path("s.tar"), "-C", folder.path("untarred"))
+        #expect(try tapes.equal("a.raw", "untarred/a.raw"))
+        try folder.run("tape write M s.tar --tar --set again --compress")
+        try folder.run("tape read M again --to back")
+        #expect(try tapes.equal("b.txt", "back/b.txt"))
     }
 
     @Test("robot, port and drives do what an operator asks")
@@ -194,8 +209,12 @@ private struct RefusedTape: Sendable, CustomTestStringConvertible {
         RefusedTape("tape erase L 000001L8", 2, "TAPE-31120"),
         RefusedTape("tape free L 000001L8", 2, "TAPE-31116"),
         RefusedTape("tape copy L 000001L8 000001L8", 2, "TAPE-"),
-        RefusedTape("tape export L 000001L8 --to a.raw", 2, "FILE-EXISTS"),
-        RefusedTape("tape import L a.raw --to 000002L8", 2, "TAPE-SIMH"),
+        RefusedTape("tape export L 000001L8 --to a.raw --format tap", 2, "FILE-EXISTS"),
+        RefusedTape("tape import L a.raw --to 000002L8", 2, "TAPE-FORMAT-NAME"),
+        RefusedTape("tape import L a.raw --to 000002L8 --format tap", 2, "TAPE-SIMH"),
+        RefusedTape("tape import L a.raw --to 000002L8 --format tar", 2, "TAPE-FORMAT-NAME"),
+        RefusedTape("tape export L s --to out.zip", 2, "TAPE-FORMAT-NAME"),
+        RefusedTape("tape write L b.txt --tar --set s", 2, "TAPE-TAR"),
         RefusedTape("tape dump a.raw", 1, "problem"),
         RefusedTape("tape dump missing", 2, "FILE-"),
         RefusedTape("tape damage L/cartridges/000001L8.cart flip --object 99999", 2, "TAPE-DAMAGE"),

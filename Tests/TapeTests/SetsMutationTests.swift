@@ -99,7 +99,7 @@ import Testing
     ) throws {
         tally.rounds += 1
         let contents: TapeContents
-        do { contents = try TapeContents.of(tape) } catch {
+        do throws(StorageFault) { contents = try TapeContents.of(tape) } catch {
             tally.refused += 1
             #expect(
                 error.id.hasPrefix("TAPE-") && !error.cause.isEmpty && !intact.contains(true), "\(note): \(error)")
@@ -112,7 +112,7 @@ import Testing
                 continue
             }
             let set: OpenSet
-            do { set = try OpenSet(entry, on: tape, with: [SetBench.keyed], supply: nil) } catch {
+            do throws(StorageFault) { set = try OpenSet(entry, on: tape, with: [SetBench.keyed], supply: nil) } catch {
                 #expect(!intact[index], "\(note): set \(index): \(error)")
                 continue
             }
@@ -235,11 +235,10 @@ import Testing
             let copy = disk.copy()
             copy.setContents(path, bytes)
             let tape: Cartridge
-            do { tape = try Cartridge.open(path, on: copy) } catch {
+            do throws(StorageFault) { tape = try Cartridge.open(path, on: copy) } catch {
                 tally.rounds += 1
                 tally.refused += 1
-                let fault = error as? StorageFault
-                #expect(fault?.id.hasPrefix("TAPE-") == true && fault?.cause.isEmpty == false, "\(note): \(error)")
+                #expect(error.id.hasPrefix("TAPE-") && !error.cause.isEmpty, "\(note): \(error)")
                 return
             }
             defer { tape.abandon() }
