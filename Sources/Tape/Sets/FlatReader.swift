@@ -3,7 +3,7 @@ import Files
 /// Reads the flat byte stream of one tape file, from where the tape stands to the next filemark: blocks and streams, across records.
 final class FlatReader {
     private let tape: any TapeMedium
-    private let buffer: Buffer
+    private let buffer: RecordBuffer
     private var unread = 0..<0
     /// Bytes of the tape file before the next one.
     private(set) var position: Int64
@@ -14,7 +14,7 @@ final class FlatReader {
     /// - Parameter position: where in the flat stream of its tape file the next record begins.
     init(_ tape: any TapeMedium, position: Int64 = 0) {
         (self.tape, self.position) = (tape, position)
-        buffer = Buffer(count: tape.maximumRecord)
+        buffer = RecordBuffer(count: tape.maximumRecord)
         object = tape.position.object
     }
 

@@ -37,8 +37,8 @@ struct Piece {
 
 /// A record's bytes on their way from file to tape. One thread has it at a time.
 final class WriteSlot: @unchecked Sendable {
-    let input: Buffer
-    let output: Buffer
+    let input: RecordBuffer
+    let output: RecordBuffer
     var file = 0
     var startsFile = false
     var pieces: [Piece] = []
@@ -51,8 +51,8 @@ final class WriteSlot: @unchecked Sendable {
     static let mostPieces = 34
 
     init(chunk: Int, isPlain: Bool) {
-        input = Buffer(count: chunk)
-        output = Buffer(count: isPlain ? 0 : chunk + Self.overhead)
+        input = RecordBuffer(count: chunk)
+        output = RecordBuffer(count: isPlain ? 0 : chunk + Self.overhead)
         pieces.reserveCapacity(Self.mostPieces)
     }
 }
@@ -120,7 +120,7 @@ final class PieceSealer {
     /// - Returns: where in `buffer` it lies, behind `used`.
     func seal(
         _ header: SealedHeader, _ content: UnsafeRawBufferPointer?, endsStream: Bool, continues: Bool = false,
-        with keys: SpanKeys, into buffer: Buffer, at used: Int
+        with keys: SpanKeys, into buffer: RecordBuffer, at used: Int
     ) throws(StorageFault) -> Range<Int> {
         if self.keys !== keys {
             sealer = try RecordSealer(keys.key, prefix: keys.prefix)
