@@ -52,7 +52,7 @@ let package = Package(
         .target(
             name: "Tape", dependencies: ["Files", "Protection", "Units", "CZstd", "COpenSSL"],
             exclude: [
-                "README.md", "FORMAT-CARTRIDGE.md", "FORMAT-SEALING.md", "FORMAT-SETS.md",
+                "README.md", "FORMAT-CARTRIDGE.md", "FORMAT-SEALING.md", "FORMAT-SETS.md", "FORMAT-EXCHANGE.md",
             ], swiftSettings: hot),
         .executableTarget(
             name: "dpmsim",
@@ -91,7 +91,8 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: strict),
         .testTarget(
-            name: "TapeTests", dependencies: ["Tape", "Files", "Protection", "Units"], swiftSettings: strict),
+            name: "TapeTests", dependencies: ["Tape", "Files", "Protection", "Units", "BlockDeviceContract"],
+            swiftSettings: strict),
         // Runs the built program in processes of its own.
         .testTarget(name: "CommandTests", dependencies: ["dpmsim"], swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),

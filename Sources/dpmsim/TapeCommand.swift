@@ -40,8 +40,15 @@ struct LibraryOptions: ParsableArguments {
     private func use(writable: Bool, _ body: (MediaLibrary) throws -> Void) throws {
         try endingByFault(json: json) {
             let files = HostFiles()
-            try body(
-                MediaLibrary(opening: folder, files: files, store: CartridgeFiles(files), writable: writable))
+            let library = try MediaLibrary(
+                opening: folder, files: files, store: CartridgeFiles(files), writable: writable)
+            // The library's lock is ours: whoever had tapes reserved is dead.
+            if writable {
+                for line in try library.recover(at: now).happened {
+                    Terminal.errors.line("after a program that did not end: \(line)")
+                }
+            }
+            try body(library)
         }
     }
 

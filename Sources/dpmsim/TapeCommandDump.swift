@@ -76,9 +76,9 @@ struct TapeDamage: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "damage", abstract: "Damage a cartridge on purpose, for tests and lessons.",
         discussion: """
-            flip: change a bit of an object; cut: lose all behind it; drop: take it out; double: write it twice; swap: exchange it with
-            --other; label: spoil a label of the file. The container's own checksums are made right again, so that the damage
-            is one of the tape's content; flip --beneath-checksum leaves them wrong, as rot does.
+            flip: change a bit of an object, as rot does: the cartridge's own checksum tells. With --beneath-checksum that is made
+            right, so that only the set's seals can tell. cut: lose all behind it; drop: take it out; double: write it twice;
+            swap: exchange it with --other; label: spoil a label of the file.
             """)
 
     @Argument(help: "The cartridge's file.", completion: .file()) var cartridge: String
@@ -87,10 +87,11 @@ struct TapeDamage: ParsableCommand {
     @Option(help: "The object it is exchanged with.") var other: Int64?
     @Option(help: "The byte of the object.") var byte = 0
     @Option(help: "The bits of that byte.") var mask: UInt8 = 1
-    @Flag(help: "Leave the checksum wrong.") var beneathChecksum = false
+    @Flag(help: "Make the checksum right again.") var beneathChecksum = false
 
     func validate() throws {
         if (kind == .swap) != (other != nil) { throw ValidationError("--other goes with swap.") }
+        if beneathChecksum, kind != .flip { throw ValidationError("--beneath-checksum goes with flip.") }
         if mask == 0 || byte < 0 { throw ValidationError("--mask and --byte have to change something.") }
     }
 

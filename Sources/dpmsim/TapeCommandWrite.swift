@@ -76,7 +76,8 @@ struct TapeWrite: ParsableCommand {
                     action: "Enable a drive")
             }
             let request = SetRequest(
-                group: group, run: runNumber ?? Int(clamping: now), drive: drive, isLongTerm: !shortTerm,
+                group: group, run: runNumber ?? Int(HostGUIDs().next().bytes.little(UInt32.self, at: 0) >> 1),
+                drive: drive, isLongTerm: !shortTerm,
                 isEncrypted: encrypt, expiry: expiry, colocationSet: colocationSet,
                 writePeriod: writePeriod?.seconds ?? 7 * 86_400,
                 expiryTolerance: expiryTolerance?.seconds ?? 7 * 86_400)
@@ -98,7 +99,10 @@ struct TapeWrite: ParsableCommand {
                 [
                     "\(set): set \(fact.number) on \(fact.tapes.joined(separator: ", ")), \(Bytes(Int64(clamping: fact.bytes)).rounded) as "
                         + "\(Bytes(Int64(clamping: fact.stored)).rounded) in \(SimDuration(roundingUp: fact.seconds).rounded)."
-                ] + done.placement.refused.filter { $0.reason != TapeChoice.later }.map { "not on \($0.barcode): \($0.reason)" })
+                ]
+                    + done.placement.refused.filter { $0.reason != TapeChoice.later }.map {
+                        "not on \($0.barcode): \($0.reason)"
+                    })
         }
     }
 

@@ -64,8 +64,8 @@ public final class Fuzz {
         return nil
     }
 
-    /// Runs the cases; each is given its chance.
-    public func run(_ body: (inout ContractRandom) -> Void) {
+    /// Runs the cases; each is given its chance. What a case throws is a finding.
+    public func run(_ body: (inout ContractRandom) throws -> Void) {
         let start = Self.time(CLOCK_MONOTONIC)
         let memory = Self.peakMemory()
         var most = (time: 0.0, number: 0)
@@ -79,7 +79,7 @@ public final class Fuzz {
             writeNote()
             var random = ContractRandom(seed: seed << 32 &+ UInt64(number))
             let before = Self.time(CLOCK_THREAD_CPUTIME_ID)
-            body(&random)
+            do { try body(&random) } catch { find("it threw \(error)") }
             let spent = Self.time(CLOCK_THREAD_CPUTIME_ID) - before
             done += 1
             if spent > most.time { most = (spent, number) }

@@ -1,9 +1,12 @@
 import Files
+import Foundation
 import Glibc
 import Tape
 import Testing
 
 @Suite("a cartridge and failing calls") struct CartridgeFaultTests {
+    /// Between calls that fail for ever; 1 takes each in turn and is for by hand.
+    private static let stride = ProcessInfo.processInfo.environment["TAPE_FAULT_STRIDE"].flatMap(Int.init) ?? 3
     private static let kinds: Set<StorageFault.Kind> = [.device, .outOfSpace, .damaged]
 
     /// The n-th call of a story fails, once or with all later ones; then the disk is well again.
@@ -39,7 +42,7 @@ import Testing
                 cut.powerCut(loss)
                 if let text = runs.look(cut, watched) { problems.append("\(name), \(loss): \(text)") }
             }
-            call += 1
+            call += forEver ? Self.stride : 1
         }
         return problems
     }

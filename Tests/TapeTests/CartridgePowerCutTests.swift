@@ -1,4 +1,5 @@
 import Files
+import Foundation
 import Testing
 
 @Suite("a cartridge and power cuts") struct CartridgePowerCutTests {
@@ -8,5 +9,6 @@ import Testing
         try runs.run()
         #expect(runs.problems == [])
         #expect(runs.cuts > 50)
+        if ProcessInfo.processInfo.environment["TAPE_FIGURES"] != nil { print("\(story.name): \(runs.cuts) cuts") }
     }
 }

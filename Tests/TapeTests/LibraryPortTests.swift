@@ -166,6 +166,31 @@ struct LibraryPortTests {
         #expect(refusalID { _ = try paper.library.unlockDoor(at: 0) } == nil)
     }
 
+    @Test("libraries and drives are taken out of use and back, and a rescan needs peace")
+    func service() throws {
+        let paper = try PaperLibrary.ready(["000001L8"])
+        let library = paper.library
+        #expect(try library.setEnabled(false, at: 0).notices == [.libraryDisabled])
+        #expect(refusalID { _ = try library.load("000001L8", at: 0) } == "TAPE-24056")
+        #expect(refusalID { _ = try library.rescan(at: 0) } == "TAPE-24056")
+        #expect(try library.setEnabled(true, at: 0).notices == [])
+        #expect(try library.setEnabled(false, drive: 1, at: 0).notices == [.driveDisabled])
+        #expect(try library.load("000001L8", at: 0).drive == 2)
+        #expect(refusalID { _ = try library.setEnabled(false, drive: 2, at: 0) } == "TAPE-31110")
+        _ = try library.unload(drive: 2, at: 0)
+        #expect(try library.setEnabled(false, drive: 2, at: 0).notices == [.onlyDriveDisabled])
+        #expect(refusalID { _ = try library.load("000001L8", at: 0) } == "TAPE-24055")
+        #expect(refusalID { _ = try library.rescan(at: 0) } == "TAPE-25124")
+        #expect(try library.setEnabled(true, drive: 1, at: 0).notices == [.driveEnabled])
+        #expect(refusalID { _ = try library.setEnabled(true, drive: 3, at: 0) } == "TAPE-NO-ELEMENT")
+        try library.reserve("000001L8", at: 0)
+        #expect(refusalID { _ = try library.rescan(at: 0) } == "TAPE-23044")
+        try library.release("000001L8", at: 0)
+        #expect(try library.rescan(at: 0).notices == [.rescanned])
+        _ = try library.openPort(at: 0)
+        #expect(refusalID { _ = try library.eject(["000001L8"], at: 0) } == "TAPE-24034")
+    }
+
     @Test("each bar code is there once")
     func duplicates() throws {
         let paper = try PaperLibrary.ready(["000001L8"])

@@ -1,8 +1,8 @@
 import Files
 import Tape
 
-/// A tape in memory with all it takes to be small, to warn early, and to be tampered with. Equal bytes are not kept twice when they
-/// are zeros.
+/// A tape in memory with all it takes to be small, to warn early, and to be tampered with. Equal bytes are not kept
+/// twice when they are zeros.
 final class MemoryTape: TapeMedium {
     enum Object: Hashable {
         case record([UInt8])
@@ -123,11 +123,17 @@ final class MemoryTape: TapeMedium {
     }
 
     func locate(file: Int64, partition: Int) throws(StorageFault) {
-        guard file > 0 else { return object = 0 }
+        guard file > 0 else {
+            object = 0
+            return
+        }
         var left = file
         for (index, object) in objects.enumerated() where object == .filemark {
             left -= 1
-            if left == 0 { return self.object = index + 1 }
+            if left == 0 {
+                self.object = index + 1
+                return
+            }
         }
         object = objects.count
         throw StorageFault(.missing, "TAPE-NO-OBJECT", "file \(file)", "it does not exist", action: "Nothing")
@@ -141,7 +147,9 @@ final class MemorySupply: TapeSupply {
     var tapes: [MemoryTape]
     private let make: () -> MemoryTape
 
-    init(_ first: MemoryTape, make: @escaping () -> MemoryTape = { MemoryTape() }) { (tapes, self.make) = ([first], make) }
+    init(_ first: MemoryTape, make: @escaping () -> MemoryTape = { MemoryTape() }) {
+        (tapes, self.make) = ([first], make)
+    }
 
     func next(after label: TapeLabel) throws(StorageFault) -> any TapeMedium {
         // Sequence numbers count from 1.

@@ -156,6 +156,24 @@ struct SealingCertificateTests {
         #expect(try SealingKeys.envelope([keyed]).open(with: [back]).bytes == SealingSamples.key.bytes)
     }
 
+    @Test func `a key whose password would keep the computer busy for hours is refused at once`() throws {
+        // 2147483647 rounds of PBKDF2.
+        let slow = """
+            -----BEGIN ENCRYPTED PRIVATE KEY-----
+            MIHuMFkGCSqGSIb3DQEFDTBMMCsGCSqGSIb3DQEFDDAeBAj/DP8VSF8YhAIEf///
+            /zAMBggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQaxAwEnTASLBqSMOhtwGs8gSB
+            kCIaC1keym3hKgvpwAwOU9acZu2b9swZh4p9MO54e40FstEYEgEAwgBb4jgp264P
+            sGTYpPIJuqk5+QvjSLx+pCqbu8dsOShRBHbvnDpTDUY69HRpDFAuwLcyW+5JPPZu
+            BjEnJ+0mUWNztgsyhrW3XyibikEpXGuAHMLgpaB2AadEBBvd1Bg407akJBC3BCZQ
+            LA==
+            -----END ENCRYPTED PRIVATE KEY-----
+
+            """
+        let pem = try SealingKeys.ec.certificate.pem() + Array(slow.utf8)
+        let fault = #expect(throws: StorageFault.self) { try KeyedCertificate(pem: pem, password: "p") }
+        #expect(fault?.id == "TAPE-CERTIFICATE" && fault?.cause.contains("2147483647 rounds") == true)
+    }
+
     @Test func `what is no usable certificate is refused with a reason`() throws {
         let program = try OpenSSLProgram()
         func cause(_ pem: [UInt8]) -> String? {

@@ -300,19 +300,21 @@ struct SealingSealTests {
         for index in 0..<5 {
             var dropped = whole
             dropped.remove(at: index)
-            #expect(feed(dropped, &sequence) == "TAPE-SEQUENCE", "\(index) dropped")
+            #expect(
+                feed(dropped, &sequence) == (index == 4 ? "TAPE-SET-TRUNCATED" : "TAPE-RECORD-ORDER"),
+                "\(index) dropped")
             var repeated = whole
             repeated.insert(whole[index], at: index)
-            #expect(feed(repeated, &sequence) == "TAPE-SEQUENCE", "\(index) repeated")
+            #expect(feed(repeated, &sequence) == "TAPE-RECORD-ORDER", "\(index) repeated")
             guard index < 4 else { continue }
             var reordered = whole
             reordered.swapAt(index, index + 1)
-            #expect(feed(reordered, &sequence) == "TAPE-SEQUENCE", "\(index) reordered")
-            #expect(feed(Array(whole[..<index]), &sequence) == "TAPE-SEQUENCE", "cut after \(index)")
+            #expect(feed(reordered, &sequence) == "TAPE-RECORD-ORDER", "\(index) reordered")
+            #expect(feed(Array(whole[..<index]), &sequence) == "TAPE-SET-TRUNCATED", "cut after \(index)")
         }
-        #expect(feed(whole + [header(5)], &sequence) == "TAPE-SEQUENCE")
-        #expect(feed([header(0) { $0.set = .zero }], &sequence) == "TAPE-SPAN")
-        #expect(feed([header(0) { $0.span = 2 }], &sequence) == "TAPE-SPAN")
+        #expect(feed(whole + [header(5)], &sequence) == "TAPE-RECORD-ORDER")
+        #expect(feed([header(0) { $0.set = .zero }], &sequence) == "TAPE-SPAN-WRONG")
+        #expect(feed([header(0) { $0.span = 2 }], &sequence) == "TAPE-SPAN-WRONG")
     }
 
     @Test func `a span binds itself to the one before it, and its last record tells what was in it`() throws {
@@ -323,20 +325,22 @@ struct SealingSealTests {
         let summary = first.summary
         #expect(summary == SpanSummary(tags: TagHash.of(tag(1)), records: 1, plainBytes: 1000))
         #expect(try SpanSummary(decoding: summary.encoded()) == summary)
-        #expect(faultID { () throws(StorageFault) in try first.finish(summary, expected: summary) } == "TAPE-SEQUENCE")
+        #expect(
+            faultID { () throws(StorageFault) in try first.finish(summary, expected: summary) } == "TAPE-SET-TRUNCATED")
         record = SealedHeader(set: SealingSamples.set, span: 1, counter: 1)
         record.flag = .lastOfSpan
         try tag(2).withBytes { (tag) throws(StorageFault) in try first.accept(record, tag: tag) }
         try first.finish(summary, expected: summary)
         var wrong = summary
         wrong.records = 2
-        #expect(faultID { () throws(StorageFault) in try first.finish(wrong, expected: summary) } == "TAPE-SEQUENCE")
+        #expect(
+            faultID { () throws(StorageFault) in try first.finish(wrong, expected: summary) } == "TAPE-RECORD-ORDER")
 
         let hash = first.tags.digest()
         record = SealedHeader(set: SealingSamples.set, span: 2, counter: 0)
         record.flag = .lastOfSet
         var second = SpanSequence(set: SealingSamples.set, span: 2, before: hash)
-        #expect(feed([record], &second) == "TAPE-SPAN")
+        #expect(feed([record], &second) == "TAPE-SPAN-WRONG")
         record.before = second.binding
         #expect(feed([record], &second) == nil)
         #expect(second.binding == hash.little(UInt64.self, at: 0))
@@ -346,6 +350,6 @@ struct SealingSealTests {
     func `a last record of another length is none`(count: Int) {
         #expect(
             faultID { () throws(StorageFault) in _ = try SpanSummary(decoding: [UInt8](repeating: 0, count: count)) }
-                == "TAPE-SEQUENCE")
+                == "TAPE-RECORD-ORDER")
     }
 }

@@ -33,7 +33,10 @@ private final class CartridgeStoryOfSets: TapeSupply {
     }
 
     static func files(_ seed: UInt64, _ size: Int64) -> [MadeFile] {
-        [MadeFile("disk", [(.chance(seed), size), (.hole, 20_000), (.text(1), 3000)]), MadeFile("little", [(.text(2), 77)])]
+        [
+            MadeFile("disk", [(.chance(seed), size), (.hole, 20_000), (.text(1), 3000)]),
+            MadeFile("little", [(.text(2), 77)]),
+        ]
     }
 
     func tell(encrypted: Bool) throws {
@@ -77,18 +80,26 @@ private final class CartridgeStoryOfSets: TapeSupply {
             // What was not acknowledged may be whole all the same, but then truly.
             for entry in whole where !done.contains(where: { $0.receipt.set == entry.set }) {
                 let set = try OpenSet(entry, on: tape, with: [SetBench.keyed], supply: self)
-                if !(try set.verify(workers: 1).isWhole) { problems.append("set \(entry.number) looks whole and is not") }
+                if !(try set.verify(workers: 1).isWhole) {
+                    problems.append("set \(entry.number) looks whole and is not")
+                }
             }
             // Appendable, or refused with a reason.
             let writer = SetWriter(tape, supply: nil, guids: SequentialGUIDs(seed: 99), secrets: bench.secrets)
             let files = [MadeFile("after", [(.text(9), 500)])]
             do {
                 let receipt = try writer.write(
-                    files, SetDescription(set: GUID(bytes: [UInt8](repeating: 9, count: 16)), name: "after", date: 1_700_000_000),
+                    files,
+                    SetDescription(
+                        set: GUID(bytes: [UInt8](repeating: 9, count: 16)), name: "after", date: 1_700_000_000),
                     SetBench.options(nil, encrypted: false, record: 1 << 14, workers: 1))
                 let now = try TapeContents.of(tape)
-                guard let entry = now.sets.last, entry.set == receipt.set else { return problems + ["what was appended is not listed"] }
-                if !(try SetBench.restores(try OpenSet(entry, on: tape), files)) { problems.append("what was appended is not restored") }
+                guard let entry = now.sets.last, entry.set == receipt.set else {
+                    return problems + ["what was appended is not listed"]
+                }
+                if !(try SetBench.restores(try OpenSet(entry, on: tape), files)) {
+                    problems.append("what was appended is not restored")
+                }
                 if now.sets.count != whole.count + 1 { problems.append("appending left \(now.sets.map(\.state))") }
                 if try !TapeContents.verifyChain(of: tape).faults.isEmpty { problems.append("the chain is broken") }
             } catch let fault as StorageFault where ["TAPE-FULL", "TAPE-END-OF-MEDIUM"].contains(fault.id) {
@@ -135,7 +146,8 @@ private final class CartridgeStoryOfSets: TapeSupply {
         let writes = probe.disk.writeCalls
         for call in stride(from: 1, through: writes, by: 4) {
             let story = CartridgeStoryOfSets(on: start.copy())
-            story.disk.fault = SimulatedDisk.Fault(call: call, onlyWrites: true, code: call % 2 == 0 ? 28 : 5, forEver: forEver)
+            story.disk.fault = SimulatedDisk.Fault(
+                call: call, onlyWrites: true, code: call % 2 == 0 ? 28 : 5, forEver: forEver)
             _ = try? story.tell(encrypted: true)
             story.disk.fault = nil
             let problems = story.problems()
@@ -203,6 +215,61 @@ private final class CartridgeStoryOfSets: TapeSupply {
         #expect(try SetBench.restores(SetBench.open(contents.sets[0], tape), files))
         let chain = try TapeContents.verifyChain(of: tape)
         #expect(chain.faults.isEmpty == !damaged)
+    }
+
+    @Test("without a key a set tells of sizes, dates and who can open it", arguments: [false, true])
+    func outlines(encrypted: Bool) throws {
+        let bench = SetBench()
+        let tape = try bench.tape()
+        let files = [MadeFile("a", [(.chance(1), 100_000)]), MadeFile("b", [(.hole, 1 << 40)])]
+        let receipt = try bench.write(files, on: tape, SetBench.options(.default, encrypted: encrypted))
+        let outline = try SetOutline.of(try #require(try TapeContents.of(tape).sets.first), on: tape)
+        #expect(outline.files.map(\.size) == files.map(\.size) && outline.files.map(\.name) == receipt.names)
+        #expect(outline.files.map(\.modified) == files.map(\.modified) && outline.faults == [])
+        #expect(outline.envelopes == 3)
+        #expect(outline.thumbprints == (encrypted ? [SetBench.keyed.certificate.thumbprint] : []))
+        #expect(receipt.names == files.map(\.name) || encrypted)
+    }
+
+    @Test("a certificate that changed while the job ran fails it and leaves no whole set")
+    func certificatesAreConfirmed() throws {
+        let bench = SetBench()
+        let tape = try bench.tape()
+        var options = SetBench.options(nil, encrypted: true)
+        options.confirm = { () throws(StorageFault) in
+            throw StorageFault(.busy, "TAPE-24060", "certificate", "it changed", action: "Run the job again")
+        }
+        do {
+            try bench.write([MadeFile("a", [(.chance(1), 1000)])], on: tape, options)
+            Issue.record("it was written all the same")
+        } catch { #expect((error as? StorageFault)?.id == "TAPE-24060") }
+        #expect(try TapeContents.of(tape).sets.allSatisfy { $0.state == .unfinished })
+    }
+
+    @Test("a WORM tape goes on behind an interrupted set", arguments: [100_000, 300_000, 2_000_000])
+    func wormGoesOn(failsAt: Int64) throws {
+        let bench = SetBench()
+        let (_, tape) = try CartridgeLab.made(CartridgeLab.design(kind: .worm))
+        try SetBench.label().write(to: tape)
+        let files = [MadeFile("a", [(.chance(1), 400_000)])]
+        let writer = SetWriter(tape, guids: bench.guids, secrets: bench.secrets)
+        let options = SetBench.options(.default, encrypted: true, record: 1 << 14)
+        var sets: [GUID] = []
+        for round in 0..<3 {
+            sets.append(try writer.write(files, bench.describe("good"), options).set)
+            var bad = files
+            bad[0].failsAt = failsAt
+            if round < 2 { _ = try? writer.write(bad, bench.describe("bad"), options) }
+            if failsAt > 400_000, round < 2 { sets.append(try #require(try TapeContents.of(tape).sets.last).set) }
+        }
+        let contents = try TapeContents.of(tape)
+        #expect(contents.sets.map(\.set) == sets && contents.sets.allSatisfy { $0.state == .whole })
+        for entry in contents.sets {
+            let set = try OpenSet(entry, on: tape, with: [SetBench.keyed])
+            #expect(try SetBench.restores(set, files))
+            #expect(try set.verify(workers: 1).faults == [])
+        }
+        #expect(try TapeContents.verifyChain(of: tape).faults == [])
     }
 
     @Test("a tape without room, a foreign one and a blank one are refused with a reason")

@@ -8,7 +8,8 @@ import Testing
     private func files(_ seed: UInt64) -> [MadeFile] {
         var chance = Chance(seed)
         return [
-            MadeFile.drawn("a", 700_000, &chance), MadeFile("empty", []), MadeFile("all chance", [(.chance(seed), 1_900_000)]),
+            MadeFile.drawn("a", 700_000, &chance), MadeFile("empty", []),
+            MadeFile("all chance", [(.chance(seed), 1_900_000)]),
             MadeFile.drawn("b", 500_001, &chance), MadeFile("hole", [(.hole, 3_000_000)]),
         ]
     }
@@ -91,7 +92,9 @@ import Testing
         let target = KeptTarget()
         let report = try headless.read(0, to: target, options)
         let lost = try #require(report.lost.first)
-        #expect(report.lost.count == 1 && lost.range.lowerBound == 0 && report.bytes == 2_000_000 - lost.range.upperBound)
-        #expect(target.bytes(lost.range.upperBound..<2_000_000) == (try files[0].bytes(lost.range.upperBound..<2_000_000)))
+        #expect(
+            report.lost.count == 1 && lost.range.lowerBound == 0 && report.bytes == 2_000_000 - lost.range.upperBound)
+        #expect(
+            target.bytes(lost.range.upperBound..<2_000_000) == (try files[0].bytes(lost.range.upperBound..<2_000_000)))
     }
 }

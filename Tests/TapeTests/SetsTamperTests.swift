@@ -95,7 +95,9 @@ private let kinds: [(compression: SetCompression?, encrypted: Bool)] = [
         #expect(found.sets == [[], [], []] && found.chain == [] && found.restored == [true, true, true])
     }
 
-    @Test("a record flipped, cut, dropped, repeated or moved is named; the other sets restore", arguments: 0..<kinds.count)
+    @Test(
+        "a record flipped, cut, dropped, repeated or moved is named; the other sets restore", arguments: 0..<kinds.count
+    )
     func recordsAreGuarded(kind: Int) throws {
         let prey = try Prey(kinds[kind].compression, encrypted: kinds[kind].encrypted)
         let data = prey.dataObjects(1)
@@ -154,7 +156,9 @@ private let kinds: [(compression: SetCompression?, encrypted: Bool)] = [
         }
     }
 
-    @Test("a set taken out, a set put in its place, an older state of the tape break the chain", arguments: 0..<kinds.count)
+    @Test(
+        "a set taken out, a set put in its place, an older state of the tape break the chain",
+        arguments: 0..<kinds.count)
     func deletedSetsAreSeen(kind: Int) throws {
         let prey = try Prey(kinds[kind].compression, encrypted: kinds[kind].encrypted)
         let (first, second, third) = (
@@ -250,7 +254,8 @@ private let kinds: [(compression: SetCompression?, encrypted: Bool)] = [
             guard case .record(let bytes) = object else { return false }
             return ["a1", "set1", "host", "operator"].contains { text in
                 let wide = text.utf16.flatMap { [UInt8(truncatingIfNeeded: $0), UInt8(truncatingIfNeeded: $0 >> 8)] }
-                return bytes.firstRange(of: wide) != nil || (text.count > 2 && bytes.firstRange(of: Array(text.utf8)) != nil)
+                return bytes.firstRange(of: wide) != nil
+                    || (text.count > 2 && bytes.firstRange(of: Array(text.utf8)) != nil)
             }
         }
         #expect(!clear)

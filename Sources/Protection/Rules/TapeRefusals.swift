@@ -169,8 +169,13 @@ public enum TapeRefusal: Int, CaseIterable, Sendable, Hashable {
 
 /// What DPM says when it does something to tapes, rather than refuse it: confirmations and results, by number.
 public enum TapeNotice: Int, CaseIterable, Sendable, Hashable {
+    case rescanned = 31103
     case doorUnlocked = 31106
     case doorLocked = 31108
+    case libraryDisabled = 31109
+    case onlyDriveDisabled = 31111
+    case driveDisabled = 31112
+    case driveEnabled = 31113
     case freeKeepsContent = 31118
     case recatalogFirst = 31119
     case eraseLosesData = 31121
@@ -183,6 +188,11 @@ public enum TapeNotice: Int, CaseIterable, Sendable, Hashable {
 
     public var text: String {
         switch self {
+        case .rescanned: "The rescan ended without a fault"
+        case .libraryDisabled: "Jobs that use the library fail while it is disabled"
+        case .onlyDriveDisabled: "The only working drive was disabled, so every job that uses the library fails"
+        case .driveDisabled: "The drive is disabled; jobs use the other drives of the library"
+        case .driveEnabled: "The drive is enabled"
         case .doorUnlocked: "The door is unlocked; it locks itself again after a while"
         case .doorLocked: "The door is locked"
         case .freeKeepsContent: "Marking a tape as free does not erase it; it only makes it available to any group"

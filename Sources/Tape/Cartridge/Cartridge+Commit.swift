@@ -42,6 +42,7 @@ extension Cartridge {
 
     func commit(isLoaded: Bool) throws(StorageFault) {
         try checkSafety()
+        try settle()
         let next = 1 - slot
         var new = label
         new.generation += 1
@@ -71,6 +72,13 @@ extension Cartridge {
     private func put(_ bytes: [UInt8], at offset: Int64) throws(StorageFault) -> CartridgePiece {
         if !bytes.isEmpty { try file.write(bytes, at: offset) }
         return CartridgePiece(offset: offset, length: bytes.count, crc: CRC32C.of(bytes))
+    }
+
+    /// Makes what was found durable before anything that an older label speaks of is overwritten.
+    func settle() throws(StorageFault) {
+        guard !isSettled else { return }
+        try flushFile()
+        isSettled = true
     }
 
     private func flushFile() throws(StorageFault) {

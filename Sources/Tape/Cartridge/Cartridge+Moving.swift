@@ -161,7 +161,7 @@ extension Cartridge {
         }
         let first = at.file > 0 ? try object(ofMark: at.file - 1, partition) + 1 : 0
         let wanted = count.magnitude
-        let there = UInt64(at.object - first)
+        let there = UInt64(max(0, at.object - first))
         if wanted <= there {
             try go(to: at.object - Int64(wanted), partition)
             return .done

@@ -134,6 +134,7 @@ extension Cartridge {
                 "\(native) bytes do not fit behind byte \(here.native) of partition \(at.partition)",
                 "Continue on another cartridge")
         }
+        try settle()
         if !isTrimmed {
             // Not if a label was damaged: what lies behind may be what the other one spoke of.
             if findings.isEmpty, try file.size() > storedEnd { try file.truncate(to: storedEnd) }

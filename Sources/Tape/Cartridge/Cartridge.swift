@@ -36,6 +36,8 @@ public final class Cartridge: TapeMedium {
     /// A flush failed, so that nothing written since the last good one may be relied on.
     var isUnsafe = false
     var isGone = false
+    /// Whether the label that was read is surely durable: a killed program may have left it unflushed.
+    var isSettled = false
     /// Whether what an interrupted program left behind the end has been cut off.
     var isTrimmed = false
     var at = TapePosition()

@@ -111,7 +111,9 @@ struct CartridgeLabel: Hashable {
             reserve: design.reserve, wraps: design.wraps, length: design.length, density: bytes[73],
             created: bytes.little(at: 96))
         let flags = bytes.little(UInt32.self, at: 12)
-        guard flags < 4 else { return (nil, "it has flags that are not known") }
+        guard flags < 4, bytes.little(UInt64.self, at: 16) < UInt64(CartridgeLayout.absurd) else {
+            return (nil, "its flags or its generation make no sense")
+        }
         var label = CartridgeLabel(
             identity: identity, generation: bytes.little(at: 16), epoch: bytes.little(at: 84),
             changeReference: bytes.little(at: 104), isWriteProtected: flags & 1 != 0, isLoaded: flags & 2 != 0,

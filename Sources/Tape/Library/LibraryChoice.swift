@@ -76,8 +76,8 @@ extension MediaLibrary {
             run: Int32(clamping: request.run), isLongTerm: request.isLongTerm, isEncrypted: request.isEncrypted,
             expiry: request.expiry.map(moment) ?? .never)
         wanted.colocationSet = index(request.colocationSet, in: sets)
-        wanted.writePeriod = .seconds(min(max(0, request.writePeriod), 9_000_000_000))
-        wanted.expiryTolerance = .seconds(min(max(0, request.expiryTolerance), 9_000_000_000))
+        wanted.writePeriod = .seconds(min(max(0, request.writePeriod), longestPeriod))
+        wanted.expiryTolerance = .seconds(min(max(0, request.expiryTolerance), longestPeriod))
         wanted.appendsInDrive = request.appendsInDrive
         let decided = TapeChoice.decide(for: wanted, among: candidates, now: moment(now))
         let refused = decided.refused.map {
@@ -97,10 +97,14 @@ extension MediaLibrary {
     }
 }
 
-/// Rules count nanoseconds; what lies beyond the year 2262 is never.
+/// Rules count nanoseconds; what lies beyond the year 2261 is never.
 func moment(_ seconds: Int64) -> SimTime {
-    seconds > 9_200_000_000 ? .never : SimTime(nanoseconds: max(-9_200_000_000, seconds) * 1_000_000_000)
+    seconds > 9_200_000_000 ? .never : SimTime(nanoseconds: max(0, seconds) * 1_000_000_000)
 }
+
+/// 126 years; the sum of a period and a time before 2128 can be counted in nanoseconds.
+let longestPeriod: Int64 = 4_000_000_000
+private let latestBeginning: Int64 = 5_000_000_000
 
 extension TapeEntry {
     func isExpired(at now: Int64) -> Bool {
@@ -118,7 +122,8 @@ extension TapeEntry {
         (status.written, status.sets) = (Bytes(written), Int32(sets.count))
         (status.isLongTerm, status.isEncrypted) = (isLongTerm, isEncrypted)
         status.run = run.map { Int32(clamping: $0) } ?? -1
-        (status.firstWritten, status.lastWritten) = (firstWritten.map(moment), lastWritten.map(moment))
+        status.firstWritten = firstWritten.map { moment(min($0, latestBeginning)) }
+        status.lastWritten = lastWritten.map(moment)
         status.firstExpiry = sets.compactMap(\.expiry).min().map(moment)
         // A set without an expiry keeps the tape for ever.
         status.lastExpiry = sets.isEmpty ? nil : lastExpiry.map(moment) ?? .never

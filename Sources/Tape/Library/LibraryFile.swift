@@ -83,11 +83,19 @@ enum LibraryCheck {
         for occupant in hardware.contents {
             guard hardware.has(occupant.element) else { return "\(occupant.element) does not exist" }
             guard BarcodeLabel(occupant.barcode) != nil else { return "\(occupant.barcode) is no bar code" }
+            guard occupant.home.map(hardware.has) != false else {
+                return "the home of \(occupant.barcode) does not exist"
+            }
             guard barcodes.insert(occupant.barcode).inserted else { return "\(occupant.barcode) is in two places" }
             guard elements.insert(occupant.element).inserted else { return "\(occupant.element) holds two cartridges" }
         }
         guard zip(hardware.contents, hardware.contents.dropFirst()).allSatisfy({ $0.element < $1.element }) else {
             return "its contents are not in order"
+        }
+        let counts = hardware.drives.map { Int64($0.cleanings) } + [state.change]
+        let times = [hardware.portOpened, hardware.doorUnlocked].compactMap { $0 }
+        guard counts.allSatisfy({ $0 >= 0 && $0 < 1 << 60 }), times.allSatisfy({ abs($0 / 2) < 1 << 60 }) else {
+            return "it counts further than can be"
         }
         guard zip(state.tapes, state.tapes.dropFirst()).allSatisfy({ $0.barcode < $1.barcode }) else {
             return "its tapes are not in order, or one is listed twice"
@@ -95,7 +103,9 @@ enum LibraryCheck {
         for tape in state.tapes {
             guard BarcodeLabel(tape.barcode) != nil else { return "\(tape.barcode) is no bar code" }
             guard tape.written >= 0, tape.room >= 0 else { return "\(tape.barcode) has a size below zero" }
-            for set in tape.sets where set.bytes < 0 || set.firstSpan < 1 || set.lastSpan < set.firstSpan {
+            guard tape.place.map(hardware.has) != false else { return "the place of \(tape.barcode) does not exist" }
+            for set in tape.sets
+            where set.bytes < 0 || set.firstSpan < 1 || set.lastSpan < set.firstSpan || set.lastSpan > UInt32.max {
                 return "set \(set.set) on \(tape.barcode) has sizes that cannot be"
             }
         }

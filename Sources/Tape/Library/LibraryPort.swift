@@ -171,10 +171,15 @@ extension MediaLibrary {
     }
 
     /// Moves tapes to the I/E port, for an operator to take out.
-    /// - Throws: 24025, 23045 without room for all, 24050, 24008 for a tape in use.
+    /// - Throws: 24025, 24034 while it is open, 23045 without room for all, 24050, 24008 for a tape in use.
     public func eject(_ barcodes: [String], at now: Int64) throws(StorageFault) -> LibraryReport {
         try change(at: now) { (state, report) throws(StorageFault) in
             try hasPort(state)
+            if state.hardware.portOpened != nil {
+                throw .library(
+                    .busy, "TAPE-24034", "library \(state.name)", "the I/E port cannot be reserved: it is open",
+                    "Close the I/E port, and try again")
+            }
             try ready(state)
             report.note(.movesToPort)
             let free = state.hardware.empty(where: \.isPort)
@@ -265,6 +270,50 @@ extension MediaLibrary {
             state.hardware.put(barcode, in: .slot(slot))
             report.happened.append("\(barcode) put into slot-\(slot) by hand")
         }
+    }
+
+    // MARK: Service
+
+    /// Takes the library out of use, or back into it.
+    public func setEnabled(_ isEnabled: Bool, at now: Int64) throws(StorageFault) -> LibraryReport {
+        try change(at: now) { (state, report) throws(StorageFault) in
+            state.hardware.isEnabled = isEnabled
+            if !isEnabled { report.note(.libraryDisabled) }
+        }
+    }
+
+    /// Takes a drive out of use, or back into it.
+    /// - Throws: 31110 for a drive that holds a tape.
+    public func setEnabled(_ isEnabled: Bool, drive number: Int, at now: Int64) throws(StorageFault) -> LibraryReport {
+        try change(at: now) { (state, report) throws(StorageFault) in
+            let drive = try existing(.drive(number), state)
+            if !isEnabled, state.hardware.cartridge(in: .drive(number)) != nil {
+                throw .library(
+                    .busy, "TAPE-31110", "drive-\(number)", "the drive is in use",
+                    "Wait for the job to finish or cancel it, and disable the drive then")
+            }
+            state.hardware.drives[drive].isEnabled = isEnabled
+            let isLast = !state.hardware.drives.contains(where: \.isEnabled)
+            report.note(isEnabled ? .driveEnabled : isLast ? .onlyDriveDisabled : .driveDisabled)
+        }
+    }
+
+    /// Looks for the library and its drives anew, and then at its bar codes. Nothing else may run meanwhile.
+    /// - Throws: 23044 while a job has a tape, 25124 if no drive is in use; what `fastInventory` throws.
+    public func rescan(at now: Int64, identify: TapeIdentification? = nil) throws(StorageFault) -> LibraryReport {
+        if let tape = state.tapes.first(where: \.standing.isReserved) {
+            throw .library(
+                .busy, "TAPE-23044", "library \(state.name)", "a job works with tape \(tape.title)",
+                "Wait for the job, and rescan then")
+        }
+        guard state.hardware.drives.contains(where: \.isEnabled) else {
+            throw .library(
+                .device, "TAPE-25124", "library \(state.name)", "no drive of it is in use", "Enable a drive, and rescan"
+            )
+        }
+        var report = try fastInventory(at: now, identify: identify)
+        report.note(.rescanned)
+        return report
     }
 
     // MARK: Parts

@@ -151,21 +151,24 @@ extension MediaLibrary {
         try apply(.released, to: barcode, at: now)
     }
 
-    /// After a program that worked on the library died: releases what it had reserved, and brings home what is in drives.
+    /// After a program that worked on the library died: releases the tapes its jobs had reserved, and brings those home that are in
+    /// drives. Tapes that were loaded to stay in a drive stay. What cannot be brought home stays reserved, and is among the refused.
     public func recover(at now: Int64) throws(StorageFault) -> LibraryReport {
-        var report = try change(at: now) { (state, report) throws(StorageFault) in
-            for place in state.tapes.indices where state.tapes[place].standing.isReserved {
-                try state.tapes[place].take(.released)
-                report.happened.append("\(state.tapes[place].barcode) released")
-            }
-            for drive in state.hardware.drives.indices { state.hardware.drives[drive].isRemovalPrevented = false }
-        }
-        for occupant in state.hardware.contents where occupant.element.isDrive {
-            guard case .drive(let number) = occupant.element, !store.isOpen(at: path(of: occupant.barcode)) else {
-                continue
-            }
-            let byte = try shell(of: occupant.barcode).written
-            report.add(try unload(drive: number, standingAt: byte, at: now))
+        var report = LibraryReport()
+        for barcode in state.tapes.filter(\.standing.isReserved).map(\.barcode) {
+            guard !store.isOpen(at: path(of: barcode)) else { continue }
+            do throws(StorageFault) {
+                if case .drive(let number) = state.hardware.element(of: barcode) {
+                    if state.hardware.drives[number - 1].isRemovalPrevented {
+                        try preventRemoval(drive: number, false, at: now)
+                    }
+                    // Nobody knows where it stood; it was written up to here at most.
+                    let byte = try shell(of: barcode).written
+                    report.add(try unload(drive: number, standingAt: byte, at: now))
+                }
+                try release(barcode, at: now)
+                report.happened.append("\(barcode) released")
+            } catch { report.refused.append(error) }
         }
         return report
     }
@@ -233,7 +236,8 @@ extension MediaLibrary {
                 let before = tape.standing.use
                 let (appends, period) = policy(tape)
                 let settled = tape.cartridgeStatus(place: place).settledState(
-                    at: moment(now), appends: appends, writePeriod: period.map { .seconds($0) })
+                    at: moment(now), appends: appends,
+                    writePeriod: period.map { .seconds(min(max(0, $0), longestPeriod)) })
                 guard settled != before else { continue }
                 switch settled {
                 case .expired: try tape.take(.expired)

@@ -4,7 +4,7 @@ import Protection
 /// Jobs on whole tapes.
 extension MediaLibrary {
     /// Mounts a tape for reading, and brings it back afterwards unless it was in a drive before.
-    /// - Throws: what `load`, opening the cartridge and `body` throw.
+    /// - Throws: 24051 for a tape a job has; what `load`, opening the cartridge and `body` throw.
     public func mounted(
         _ barcode: String, at now: Int64, _ body: (any TapeMedium) throws(StorageFault) -> Void
     ) throws(StorageFault) {
@@ -19,7 +19,12 @@ extension MediaLibrary {
         if case .drive(let there) = state.tape(barcode)?.place {
             number = there
         } else {
-            number = try load(barcode, at: now).drive
+            // So that whoever comes after a death knows whose it was, and brings it home.
+            try reserve(barcode, at: now)
+            do throws(StorageFault) { number = try load(barcode, at: now).drive } catch {
+                try release(barcode, at: now)
+                throw error
+            }
             isOurs = true
         }
         var fault: StorageFault?
@@ -31,6 +36,7 @@ extension MediaLibrary {
         } catch { fault = error }
         if isOurs {
             do throws(StorageFault) { _ = try unload(drive: number, at: now) } catch { fault = fault ?? error }
+            do throws(StorageFault) { try release(barcode, at: now) } catch { fault = fault ?? error }
         }
         if let fault { throw fault }
     }

@@ -24,6 +24,9 @@ extension MediaLibrary {
         _ source: [any SetFile], _ description: SetDescription, _ options: SetOptions = SetOptions(),
         for request: SetRequest, label: String, guids: any GUIDSource, secrets: any SecretSource, at now: Int64
     ) throws(StorageFault) -> LibraryReceipt {
+        // Before a tape is begun for it.
+        try description.check()
+        try options.check()
         let job = LibraryWriting(self, request, guids, now)
         do throws(StorageFault) {
             let placement = try choose(for: request, at: now)

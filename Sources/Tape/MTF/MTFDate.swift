@@ -1,12 +1,16 @@
 import Files
 
-/// Dates of the format: five bytes, a big-endian bit string of year (14), month (4), day (5), hour (5), minute (6), second (6).
+/// Dates of the format: five bytes, a big-endian bit string of year (14), month (4), day (5), hour (5), minute (6),
+/// second (6).
 enum MTFDate {
     static let count = 5
 
-    /// - Parameter time: seconds since 1970, written as UTC; what lies outside of the years 1 to 16383 is written as "no date", five zeros.
+    /// - Parameter time: seconds since 1970, written as UTC; what lies outside of the years 1 to 16383 is written as
+    ///   "no date", five zeros.
     static func encoded(_ time: Int64?) -> [UInt8] {
-        guard let time else { return [UInt8](repeating: 0, count: count) }
+        guard let time, (-1_000_000_000_000...1_000_000_000_000).contains(time) else {
+            return [UInt8](repeating: 0, count: count)
+        }
         let days = time >= 0 ? time / 86_400 : -((-time + 86_399) / 86_400)
         let second = time - days * 86_400
         let (year, month, day) = civil(days)

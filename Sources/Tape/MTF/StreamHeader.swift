@@ -72,7 +72,8 @@ struct StreamHeader: Hashable, Sendable {
         return bytes
     }
 
-    /// The padding stream that follows the flat position `at` (a multiple of 4) and ends on a multiple of 1024; at least its own header.
+    /// The padding stream that follows the flat position `at` (a multiple of 4) and ends on a multiple of 1024; at
+    /// least its own header.
     static func pad(at position: Int64) -> [UInt8] {
         let flb = Int64(MTF.flb)
         let start = MTF.aligned(position)

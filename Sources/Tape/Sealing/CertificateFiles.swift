@@ -153,12 +153,51 @@ extension KeyedCertificate {
             }
             let kind = name.map { String(cString: $0) } ?? ""
             if kind.hasSuffix("PRIVATE KEY") { keys += 1 }
+            if kind == "ENCRYPTED PRIVATE KEY", let data {
+                let rounds = Self.rounds(UnsafeRawBufferPointer(start: data, count: count))
+                guard rounds <= mostRounds else {
+                    throw .certificate("the private key asks for \(rounds) rounds of its password")
+                }
+            }
             guard kind == "CERTIFICATE" || kind == "X509 CERTIFICATE", let data else { continue }
             guard certificates.count < 32 else { throw .certificate("there are more than 32 certificates in the file") }
             certificates.append(try Certificate(der: Array(UnsafeBufferPointer(start: data, count: count))))
         }
         OpenSSL.forget()
         return (certificates, keys)
+    }
+
+    /// How often the password of an encrypted PKCS#8 key is hashed by PBKDF2; 0 if it is protected otherwise.
+    private static func rounds(_ der: UnsafeRawBufferPointer) -> Int {
+        defer { OpenSSL.forget() }
+        guard let sealed = OpenSSL.parse(der, { d2i_X509_SIG(nil, $0, $1) }, free: X509_SIG_free) else { return 0 }
+        defer { X509_SIG_free(sealed) }
+        var algorithm: UnsafePointer<X509_ALGOR>?
+        X509_SIG_get0(sealed, &algorithm, nil)
+        guard var outer = sequence(of: algorithm) else { return 0 }
+        guard let scheme = d2i_PBE2PARAM(nil, &outer.start, outer.count) else { return 0 }
+        defer { PBE2PARAM_free(scheme) }
+        guard OBJ_obj2nid(scheme.pointee.keyfunc?.pointee.algorithm) == NID_id_pbkdf2,
+            var inner = sequence(of: scheme.pointee.keyfunc),
+            let facts = d2i_PBKDF2PARAM(nil, &inner.start, inner.count)
+        else { return 0 }
+        defer { PBKDF2PARAM_free(facts) }
+        // What does not fit counts as too many.
+        let rounds = ASN1_INTEGER_get(facts.pointee.iter)
+        return rounds < 0 ? .max : rounds
+    }
+
+    /// The DER of an algorithm's parameters, if they are a sequence.
+    private static func sequence(of algorithm: UnsafePointer<X509_ALGOR>?) -> (
+        start: UnsafePointer<UInt8>?, count: Int
+    )? {
+        guard let algorithm else { return nil }
+        var kind: Int32 = 0
+        var value: UnsafeRawPointer?
+        X509_ALGOR_get0(nil, &kind, &value, algorithm)
+        guard kind == V_ASN1_SEQUENCE, let value else { return nil }
+        let text = value.assumingMemoryBound(to: ASN1_STRING.self)
+        return (ASN1_STRING_get0_data(text), Int(ASN1_STRING_length(text)))
     }
 
     /// Gives OpenSSL the password that is passed along; without one it must not ask at the terminal.

@@ -25,17 +25,20 @@ public struct SpanSequence: Sendable {
     public var summary: SpanSummary { SpanSummary(tags: tags.digest(), records: records, plainBytes: plainBytes) }
 
     /// Takes the next record.
-    /// - Throws: `TAPE-SEQUENCE` for a record that does not come next, `TAPE-SPAN` for one of another set, span or run.
+    /// - Throws: `TAPE-RECORD-ORDER` for a record that does not come next, `TAPE-SPAN-WRONG` for one of another set, span or run.
     public mutating func accept(_ header: SealedHeader, tag: UnsafeRawBufferPointer) throws(StorageFault) {
-        guard header.set == set else { throw fault("TAPE-SPAN", "set \(set) expected, found set \(header.set)") }
-        guard header.span == span else { throw fault("TAPE-SPAN", "span \(span) expected, found span \(header.span)") }
-        guard ended == nil else { throw fault("TAPE-SEQUENCE", "record \(header.counter) follows the last one") }
+        guard header.set == set else { throw fault("TAPE-SPAN-WRONG", "set \(set) expected, found set \(header.set)") }
+        guard header.span == span else {
+            throw fault("TAPE-SPAN-WRONG", "span \(span) expected, found span \(header.span)")
+        }
+        guard ended == nil else { throw fault("TAPE-RECORD-ORDER", "record \(header.counter) follows the last one") }
         guard header.counter == records else {
-            throw fault("TAPE-SEQUENCE", "record \(records) expected, found record \(header.counter)")
+            throw fault("TAPE-RECORD-ORDER", "record \(records) expected, found record \(header.counter)")
         }
         if records == 0, header.before != binding {
             throw fault(
-                "TAPE-SPAN", "span \(span) is from another run: it does not follow the span \(span - 1) read before")
+                "TAPE-SPAN-WRONG",
+                "span \(span) is from another run: it does not follow the span \(span - 1) read before")
         }
         tags.add(tag)
         if header.flag != .more {
@@ -47,21 +50,21 @@ public struct SpanSequence: Sendable {
     }
 
     /// Checks the content of the last record, taken with `summary` before that record was accepted.
-    /// - Throws: `TAPE-SEQUENCE`.
+    /// - Throws: `TAPE-RECORD-ORDER`; `TAPE-SET-TRUNCATED` if that record has not come.
     public func finish(_ found: SpanSummary, expected: SpanSummary) throws(StorageFault) {
         guard ended != nil else {
-            throw fault("TAPE-SEQUENCE", "it ends after record \(records), before its last one")
+            throw fault("TAPE-SET-TRUNCATED", "it ends after record \(records), before its last one")
         }
         guard found == expected else {
-            throw fault("TAPE-SEQUENCE", "its last record tells of other records than were read")
+            throw fault("TAPE-RECORD-ORDER", "its last record tells of other records than were read")
         }
     }
 
     /// When nothing more comes.
-    /// - Throws: `TAPE-SEQUENCE` if the last record is missing.
+    /// - Throws: `TAPE-SET-TRUNCATED` if the last record is missing.
     public func end() throws(StorageFault) {
         guard ended != nil else {
-            throw fault("TAPE-SEQUENCE", "it ends after \(records) records, before its last one")
+            throw fault("TAPE-SET-TRUNCATED", "it ends after \(records) records, before its last one")
         }
     }
 
@@ -92,11 +95,12 @@ public struct SpanSummary: Hashable, Sendable {
         return bytes
     }
 
-    /// - Throws: `TAPE-SEQUENCE` for another length than 44.
+    /// - Throws: `TAPE-RECORD-ORDER` for another length than 44.
     public init(decoding bytes: [UInt8]) throws(StorageFault) {
         guard bytes.count == Self.count else {
             throw StorageFault(
-                .damaged, "TAPE-SEQUENCE", "last record of a span", "it has \(bytes.count) bytes, not \(Self.count)",
+                .damaged, "TAPE-RECORD-ORDER", "last record of a span",
+                "it has \(bytes.count) bytes, not \(Self.count)",
                 action: "Restore from another copy")
         }
         tags = Array(bytes[..<32])

@@ -4,7 +4,7 @@ import Foundation
 /// JSON with sorted keys, of the small structures that lie on tape.
 enum FactsText {
     /// Larger texts are not read.
-    static let largest = 1 << 26
+    static let largest = 1 << 28
 
     static func encoded(_ value: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()

@@ -68,8 +68,9 @@ extension OpenSet {
     ///   - index: in `files`.
     ///   - range: nil for all of it. Bytes keep their places: the target sees the file's own offsets.
     /// - Returns: what was lost, if damage was to be skipped.
-    /// - Throws: `TAPE-RECORD-TAG` and `TAPE-RECORD-DAMAGED` for a changed record, `TAPE-RECORD-ORDER` for one that is missing, repeated or out of its place,
-    ///   `TAPE-SET-TRUNCATED`, `TAPE-SPAN-MISSING`, `TAPE-SPAN-WRONG`; each with record, set, file and bytes. What the target throws.
+    /// - Throws: `TAPE-RECORD-TAG` and `TAPE-RECORD-DAMAGED` for a changed record, `TAPE-RECORD-ORDER` for one that is
+    ///   missing, repeated or out of its place, `TAPE-SET-TRUNCATED`, `TAPE-SPAN-MISSING`, `TAPE-SPAN-WRONG`; each with
+    ///   record, set, file and bytes. What the target throws.
     public func read(
         _ index: Int, _ range: Range<Int64>? = nil, to target: any SetTarget,
         _ options: RestoreOptions = RestoreOptions()
@@ -123,7 +124,9 @@ extension OpenSet {
         let size = files[progress.file].size
         // The file's records end with blocks and a record of another file. One of the two alone may be astray.
         var (isInFile, metBlocks) = (false, false)
-        try SpanPass(span: span, keys: keys, workers: workers).run(
+        try SpanPass(
+            span: span, keys: keys, workers: workers, wanted: range.upperBound - progress.expected
+        ).run(
             start..<span.objects.upperBound,
             deliver: { (file, first, bytes, count) throws(StorageFault) in
                 guard file == wanted, let bytes, first >= 0, first <= size - count else { return }
@@ -207,7 +210,9 @@ extension OpenSet {
         let range = progress.range
         var checks = RecordChecks()
         var damaged = false
-        try SpanPass(span: span, keys: keys, workers: workers).run(
+        try SpanPass(
+            span: span, keys: keys, workers: workers, wanted: range.upperBound - progress.expected
+        ).run(
             extent.object + skipped..<extent.object + last, plain: extent.firstByte + skipped * record,
             deliver: { (_, first, bytes, count) throws(StorageFault) in
                 let part = (first..<first + count).clamped(to: range)
@@ -269,7 +274,6 @@ extension OpenSet {
     }
 
     func extent(of file: Int, in span: SpanInput) -> FileExtent? {
-        for block in span.extents where block.file == UInt32(file) { return block }
-        return nil
+        span.extent(of: UInt32(file))
     }
 }

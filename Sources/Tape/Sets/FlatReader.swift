@@ -1,6 +1,7 @@
 import Files
 
-/// Reads the flat byte stream of one tape file, from where the tape stands to the next filemark: blocks and streams, across records.
+/// Reads the flat byte stream of one tape file, from where the tape stands to the next filemark: blocks and streams,
+/// across records.
 final class FlatReader {
     private let tape: any TapeMedium
     private let buffer: RecordBuffer

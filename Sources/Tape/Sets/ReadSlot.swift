@@ -123,8 +123,8 @@ extension ReadSlot {
             || (try? StreamHeader(Array(head.prefix(MTF.streamHeader)), at: "")) != nil
     }
 
-    /// Where in a tape record the sealed record lies, and its header, not yet authenticated; nil if there is none. `bytes` may be the beginning of the
-    /// record only.
+    /// Where in a tape record the sealed record lies, and its header, not yet authenticated; nil if there is none.
+    /// `bytes` may be the beginning of the record only.
     static func sealed(_ bytes: UnsafeRawBufferPointer) -> (Range<Int>, SealedHeader)? {
         guard bytes.count >= MTF.streamHeader + SealedHeader.count,
             bytes.loadUnaligned(as: UInt32.self) == FourLetters.sealed.code.littleEndian

@@ -1,7 +1,7 @@
 import Files
 
-/// Checksums of a plain file's records, as the stream DPMC holds them: for each run of 2^k records XXH3 of their tags, folded pair by
-/// pair when there are more than 65 536, so that they never take more than 512 KiB.
+/// Checksums of a plain file's records, as the stream DPMC holds them: for each run of 2^k records XXH3 of their tags,
+/// folded pair by pair when there are more than 65 536, so that they never take more than 512 KiB.
 struct RecordChecks: Hashable, Sendable {
     private static let most = 1 << 16
     /// Records of one run: a power of two.

@@ -1,8 +1,8 @@
 import Files
 import Glibc
 
-/// Slots that go round in order: one thread fills them, any number work on them, one collects them in the order they were filled.
-/// The number of slots bounds the memory. Faults of any thread end all.
+/// Slots that go round in order: one thread fills them, any number work on them, one collects them in the order they
+/// were filled. The number of slots bounds the memory. Faults of any thread end all.
 final class Ring<Slot: AnyObject>: @unchecked Sendable {
     private let slots: [Slot]
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -86,7 +86,8 @@ final class Ring<Slot: AnyObject>: @unchecked Sendable {
         }
     }
 
-    /// The next slot to be worked on and what says that it has been; nil at the end. `body` is called in the order of the slots.
+    /// The next slot to be worked on and what says that it has been; nil at the end. `body` is called in the order of
+    /// the slots.
     func take(_ body: (Slot) -> Void = { _ in }) -> (slot: Slot, number: Int)? {
         locked {
             while true {

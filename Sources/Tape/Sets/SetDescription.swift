@@ -38,8 +38,8 @@ public struct SetDescription: Hashable, Sendable {
     }
 }
 
-/// How hard zstd tries. Measured on two cores: fast about 1.3 times as quick as default for a fifth more bytes, strong about half as
-/// quick for a twentieth fewer (tape-format.md, section 5).
+/// How hard zstd tries. Measured on two cores: fast about 1.3 times as quick as default for a fifth more bytes, strong
+/// about half as quick for a twentieth fewer (tape-format.md, section 5).
 public enum SetCompression: String, CaseIterable, Hashable, Sendable {
     case fast, `default`, strong
 
@@ -62,6 +62,9 @@ public struct SetOptions: Sendable {
     public var certificates: [Certificate] = []
     /// Threads that compress and seal; nil for one a processor, at most 8.
     public var workers: Int?
+    /// Asked before each medium is ended and before the set is: what it throws ends the set. For
+    /// `CertificateStores.confirm`, so that a certificate that changed while the job ran fails it.
+    public var confirm: (@Sendable () throws(StorageFault) -> Void)?
     /// Now and then called with the plain bytes done so far, holes included, on the writing thread.
     public var progress: (@Sendable (Int64) -> Void)?
 

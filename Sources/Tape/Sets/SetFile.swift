@@ -1,7 +1,7 @@
 public import Files
 
-/// One file of a set to be written: a disk, a configuration, anything that has a size and bytes. Calls come from one thread at a
-/// time, not always the same.
+/// One file of a set to be written: a disk, a configuration, anything that has a size and bytes. Calls come from one
+/// thread at a time, not always the same.
 public protocol SetFile: Sendable {
     /// As it shall be found again; `/` separates folders.
     var name: String { get }
@@ -24,8 +24,8 @@ public protocol SetTarget: Sendable {
 
 /// The further cartridges of a family.
 public protocol TapeSupply: AnyObject {
-    /// The cartridge on which a set goes on that fills `label`'s, loaded: to be overwritten when a set is written, the one with the next sequence number
-    /// when a set is read.
+    /// The cartridge on which a set goes on that fills `label`'s, loaded: to be overwritten when a set is written, the
+    /// one with the next sequence number when a set is read.
     /// - Throws: if there is none; the set then ends.
     func next(after label: TapeLabel) throws(StorageFault) -> any TapeMedium
 }

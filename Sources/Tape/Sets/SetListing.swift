@@ -1,6 +1,7 @@
 public import Files
 
-/// One span of a set as a medium's structures in the clear tell of it. What is hidden on an encrypted set is empty here.
+/// One span of a set as a medium's structures in the clear tell of it. What is hidden on an encrypted set is empty
+/// here.
 public struct SetEntry: Hashable, Sendable {
     public enum State: String, Hashable, Sendable {
         /// It ends on this medium.
@@ -108,12 +109,14 @@ public struct TapeContents: Sendable {
     /// The spans that a MAP2 tells of.
     static func entries(in map: [Block]) throws(StorageFault) -> [SetEntry] {
         var entries: [SetEntry] = []
+        var counts: [Int: Int] = [:]
         for (index, block) in map.enumerated() {
             switch block.content {
             case .setStart:
                 let volume = index + 1 < map.count ? map[index + 1] : nil
                 let sequence = Int(block.header.medium)
-                let before = entries.count { $0.sequence == sequence }
+                let before = counts[sequence, default: 0]
+                counts[sequence] = before + 1
                 entries.append(
                     try SetEntry(
                         block, volume: volume, sequence: sequence, tapeFile: Int64(1 + 2 * before), state: .continues))

@@ -5,6 +5,8 @@ struct SetPlan {
     /// Bytes; far more than any file has, and far less than what sums of offsets could overflow with.
     static let largestFile: Int64 = 1 << 60
 
+    static let mostFiles: UInt32 = 1 << 18
+
     let description: SetDescription
     let options: SetOptions
     /// On the family, from 1.
@@ -23,6 +25,14 @@ struct SetPlan {
         guids: any GUIDSource, secrets: any SecretSource
     ) throws(StorageFault) {
         (self.description, self.options, self.number) = (description, options, number)
+        // Half of what a reader takes of a catalog: files that go on on another medium stand in it more than once.
+        let catalog = files.reduce(0) { $0 + 256 + 4 * $1.name.utf16.count }
+        guard files.count <= Int(Self.mostFiles), catalog <= TapeTail.largestCatalog / 2 else {
+            throw StorageFault(
+                .badInput, "TAPE-TEXT", "set \(description.name)",
+                "it has \(files.count) files, 262144 with names of at most 16 million characters together are allowed",
+                action: "Write them as several sets")
+        }
         var listed: [DirectoryText.File] = []
         var names: [String] = []
         for file in files {

@@ -34,8 +34,8 @@ public struct RestoreReport: Sendable {
 
 /// A set opened for reading. One thread at a time. What a set goes on on is asked for when it is needed.
 ///
-/// Nothing reaches a target that was not written so: tags are checked before, on encrypted sets with the set's key. On plain sets
-/// the checks of a file's records come behind its data; damage is told when the file has been read.
+/// Nothing reaches a target that was not written so: tags are checked before, on encrypted sets with the set's key. On
+/// plain sets the checks of a file's records come behind its data; damage is told when the file has been read.
 public final class OpenSet {
     public let entry: SetEntry
     /// As written; hidden texts are empty if the directory could not be read.
@@ -51,10 +51,11 @@ public final class OpenSet {
     /// Opens a set at a span that a medium holds: the first one, or a later one if the media before it are lost.
     /// - Parameters:
     ///   - entry: from `TapeContents`.
-    ///   - keyed: certificates with private keys, of which one must open an encrypted set. Any of the span's three envelopes serves.
+    ///   - keyed: certificates with private keys, of which one must open an encrypted set. Any of the span's three
+    ///     envelopes serves.
     ///   - supply: gives the further media of the family.
-    /// - Throws: `TAPE-24071` naming the thumbprints that would open it, `TAPE-24078`, `TAPE-24075` if all envelopes are damaged;
-    ///   `TAPE-FOREIGN` for a set of another program.
+    /// - Throws: `TAPE-24071` naming the thumbprints that would open it, `TAPE-24078`, `TAPE-24075` if all envelopes
+    ///   are damaged; `TAPE-FOREIGN` for a set of another program.
     public init(
         _ entry: SetEntry, on tape: any TapeMedium, with keyed: [KeyedCertificate] = [],
         supply: (any TapeSupply)? = nil
@@ -141,7 +142,7 @@ public final class OpenSet {
     private func listFromBlocks(_ span: SpanInput) {
         for block in span.fileBlocks() {
             guard case .file(let facts) = block.content, let extent = FileExtent(block.osData),
-                extent.file < 1 << 24
+                extent.file < SetPlan.mostFiles
             else { continue }
             while files.count <= Int(extent.file) { files.append(SetFileEntry(name: "", size: 0, modified: 0)) }
             files[Int(extent.file)] = SetFileEntry(name: facts.name, size: extent.size, modified: extent.modified)

@@ -14,8 +14,8 @@ public struct SetVerification: Sendable {
 }
 
 extension OpenSet {
-    /// Reads the whole set and proves it: every tag, number and length, that every byte of every file is there once, the last record and the seal
-    /// of each span, the order of spans. Nothing is restored.
+    /// Reads the whole set and proves it: every tag, number and length, that every byte of every file is there once,
+    /// the last record and the seal of each span, the order of spans. Nothing is restored.
     /// - Throws: only what makes a medium unreadable at all; everything else is in the result.
     public func verify(workers: Int? = nil) throws(StorageFault) -> SetVerification {
         var result = SetVerification()
@@ -31,19 +31,19 @@ extension OpenSet {
         }
         while let span = current {
             result.spans += 1
-            let tags: [UInt8]?
+            let counted: SpanTotals?
             if !isFirst, let given = span.envelope?.before, given != before {
                 result.note(span.wrong("it does not follow the span before it: it is from another run"))
                 before = given
             }
             isFirst = false
             if entry.isPlain {
-                tags = try verifyPlain(span, &covered, &result, workers)
+                counted = try verifyPlain(span, &covered, &result, workers)
             } else {
-                tags = try verifySealed(span, before, &covered, &result, workers)
+                counted = try verifySealed(span, before, &covered, &result, workers)
             }
-            verifySeal(span, tags, &result)
-            before = tags ?? span.trailer?.seal?.tags ?? before
+            verifySeal(span, counted, &result)
+            before = counted?.tags ?? span.trailer?.seal?.tags ?? before
             do throws(StorageFault) {
                 current = try nextSpan(after: span)
             } catch {
@@ -63,10 +63,10 @@ extension OpenSet {
         return result
     }
 
-    /// Returns the span's tag hash, nil if a record is damaged.
+    /// Returns nil if a record is damaged.
     private func verifySealed(
         _ span: SpanInput, _ before: [UInt8], _ covered: inout [Int64], _ result: inout SetVerification, _ workers: Int
-    ) throws(StorageFault) -> [UInt8]? {
+    ) throws(StorageFault) -> SpanTotals? {
         guard let keys = span.keys else { return nil }
         var sequence = SpanSequence(set: entry.set, span: span.entry.span, before: before)
         var state = SealedTally(next: 0, covered: covered)
@@ -114,15 +114,16 @@ extension OpenSet {
         for fault in state.faults { result.note(fault) }
         result.records += state.records
         covered = state.covered
-        return state.isBroken ? nil : sequence.tags.digest()
+        return state.isBroken
+            ? nil : SpanTotals(tags: sequence.tags.digest(), records: sequence.records, plain: sequence.plainBytes)
     }
 
     private func verifyPlain(
         _ span: SpanInput, _ covered: inout [Int64], _ result: inout SetVerification, _ workers: Int
-    ) throws(StorageFault) -> [UInt8]? {
+    ) throws(StorageFault) -> SpanTotals? {
         guard let keys = span.keys else { return nil }
         var tags = TagHash()
-        var records: Int64 = 0
+        var (records, bytes): (Int64, UInt64) = (0, 0)
         var isBroken = false
         for extent in span.extents.sorted(by: { $0.file < $1.file }) where Int(extent.file) < files.count {
             let index = Int(extent.file)
@@ -156,6 +157,7 @@ extension OpenSet {
                 })
             records += count
             let end = min(extent.size, extent.firstByte + count * record)
+            bytes += UInt64(end - extent.firstByte)
             if isClean {
                 try compare(checks, span, extent, ends: end == extent.size, progress)
             } else {
@@ -167,10 +169,11 @@ extension OpenSet {
             if covered[index] == extent.firstByte { covered[index] = end }
         }
         result.records += records
-        return isBroken ? nil : tags.digest()
+        return isBroken
+            ? nil : SpanTotals(tags: tags.digest(), records: UInt32(truncatingIfNeeded: records), plain: bytes)
     }
 
-    private func verifySeal(_ span: SpanInput, _ tags: [UInt8]?, _ result: inout SetVerification) {
+    private func verifySeal(_ span: SpanInput, _ counted: SpanTotals?, _ result: inout SetVerification) {
         func wrong(_ cause: String) { result.note(.seal(cause, span.name)) }
         guard let trailer = span.trailer else {
             if !span.faults.contains(where: { $0.id == "TAPE-SET-TRUNCATED" }) {
@@ -187,11 +190,24 @@ extension OpenSet {
         {
             wrong("its SSET differs from the copy in the catalog")
         }
-        if let tags, seal.tags != tags { wrong("it was made over other records") }
+        if let counted, seal.records != counted.records || seal.plainBytes != counted.plain {
+            wrong(
+                "it tells of \(seal.records) records with \(seal.plainBytes) bytes, there are \(counted.records) "
+                    + "with \(counted.plain)"
+            )
+        }
+        if let counted, seal.tags != counted.tags { wrong("it was made over other records") }
         if let key {
             do throws(StorageFault) { try seal.verify(with: key) } catch { result.note(error) }
         }
     }
+}
+
+/// What a span's records add up to.
+private struct SpanTotals {
+    var tags: [UInt8]
+    var records: UInt32
+    var plain: UInt64
 }
 
 /// What is known of a span's sealed records while they are gone through.
@@ -248,8 +264,8 @@ public struct TapeVerification: Sendable {
 }
 
 extension TapeContents {
-    /// Holds the seals of a medium against each other and against what is known of it: a set taken out, put in or replaced, and a medium turned
-    /// back to an earlier state, break the chain. Two locates a set; needs no key.
+    /// Holds the seals of a medium against each other and against what is known of it: a set taken out, put in or
+    /// replaced, and a medium turned back to an earlier state, break the chain. Two locates a set; needs no key.
     /// - Parameter newest: chain value of the library's catalog; nil if it is not known.
     public static func verifyChain(
         of tape: any TapeMedium, newest: [UInt8]? = nil
@@ -267,6 +283,10 @@ extension TapeContents {
                 let reader = FlatReader(tape)
                 guard let block = try reader.block(), block.type == .setEnd || block.type == .tapeEnd else {
                     throw .chain("tape file \(file)", "the trailer of a set should be there")
+                }
+                guard block.header.attributes & BlockAttributes.aborted == 0 || block.type == .tapeEnd else {
+                    file += 2
+                    continue
                 }
                 var found: SetSeal?
                 while let header = try reader.stream() {

@@ -2,9 +2,9 @@ public import Files
 
 /// Writes sets behind what is on a medium, and on further media when it is full.
 ///
-/// One thread reads the files, others compress and seal, the calling one writes. Memory: two records for each of
-/// (2 x workers + 2) slots, besides zstd's contexts and the catalogs. A set that is not finished, for whatever reason, never has an ESET: it is not listed as a whole one, and
-/// the next set is written over it.
+/// One thread reads the files, others compress and seal, the calling one writes. Memory: two records for each of (2 x
+/// workers + 2) slots, besides zstd's contexts and the catalogs. A set that is not finished, for whatever reason, never
+/// has an ESET: it is not listed as a whole one, and the next set is written over it.
 public final class SetWriter {
     /// The medium that was written last.
     public private(set) var tape: any TapeMedium
@@ -20,14 +20,28 @@ public final class SetWriter {
     }
 
     /// Writes a set; durable on return.
-    /// - Throws: what files and media throw; `TAPE-FULL` if the medium's last set goes on elsewhere or there is no room left;
-    ///   `TAPE-TEXT`, `TAPE-RECORD-LENGTH` for bad input; `TAPE-24073...24078` for certificates. The medium stays appendable.
+    /// - Throws: what files and media throw; `TAPE-FULL` if the medium's last set goes on elsewhere or there is no room
+    ///   left; `TAPE-TEXT`, `TAPE-RECORD-LENGTH` for bad input; `TAPE-24073...24078` for certificates. The medium stays
+    ///   appendable.
     public func write(
         _ files: [any SetFile], _ description: SetDescription, _ options: SetOptions = SetOptions()
     ) throws(StorageFault) -> SetReceipt {
         try description.check()
         try options.check()
         let tail = try TapeTail(of: tape)
+        do throws(StorageFault) {
+            return try write(files, description, options, behind: tail)
+        } catch {
+            guard error.id == "TAPE-WORM", tail.unfinished != nil else { throw error }
+            // What an interrupted write left cannot be written over there, only be marked as no set.
+            try closeRemains()
+            return try write(files, description, options, behind: try TapeTail(of: tape))
+        }
+    }
+
+    private func write(
+        _ files: [any SetFile], _ description: SetDescription, _ options: SetOptions, behind tail: TapeTail
+    ) throws(StorageFault) -> SetReceipt {
         guard tail.continuing == nil else { throw full(tail.head, "its last set goes on on the next medium") }
         guard tail.number < Int(UInt16.max) else { throw full(tail.head, "its family has 65535 sets") }
         try tape.locate(file: tail.files, partition: 0)
@@ -40,6 +54,24 @@ public final class SetWriter {
         let run = try SetRun(plan, files, on: tape, tail: tail, map: map, supply, guids, secrets)
         defer { tape = run.output.tape }
         return try run.write()
+    }
+
+    /// Ends data without a trailer by an ESET that says so, so that trailers stay in even tape files.
+    private func closeRemains() throws(StorageFault) {
+        try tape.locateEndOfData(partition: 0)
+        let (object, file) = (tape.position.object, tape.position.file)
+        try tape.locate(file: file, partition: 0)
+        let isOpen = tape.position.object < object
+        try tape.locateEndOfData(partition: 0)
+        if isOpen { _ = try tape.writeFilemarks(1, immediate: true) }
+        // Data lie in odd tape files: a trailer is due if the next one is even.
+        if (file + (isOpen ? 1 : 0)) % 2 == 0 {
+            let end = try Block(
+                .setEnd(.init(object: UInt64(tape.position.object), number: 0)), attributes: BlockAttributes.aborted
+            ).encoded()
+            _ = try tape.write(end + StreamHeader.pad(at: Int64(end.count)))
+            _ = try tape.writeFilemarks(1, immediate: false)
+        }
     }
 
     private func full(_ head: TapeHead, _ cause: String) -> StorageFault {
@@ -88,7 +120,9 @@ private final class SetRun {
         let counter = SpanCounter(output.keys, next: output.counter)
         self.counter = counter
         let (ring, options) = (ring, plan.options)
-        let source = SourceReader(files: files, ring: ring, chunk: plan.chunk, isPlain: plan.options.isPlain)
+        let source = SourceReader(
+            files: files, ring: ring, chunk: plan.chunk, isPlain: plan.options.isPlain,
+            compresses: options.compression != nil)
         var threads = [OwnThread { source.run() }]
         for _ in 0..<max(1, options.workers ?? Workers.count()) {
             threads.append(
@@ -110,6 +144,7 @@ private final class SetRun {
                 try put(slot)
                 ring.release()
             }
+            try options.confirm?()
             try output.endSet(map: map, details: details)
         } catch {
             ring.halt(error)
@@ -166,6 +201,7 @@ private final class SetRun {
                 "the set does not fit on it and must not go on elsewhere",
                 action: "Write it to another cartridge")
         }
+        try plan.options.confirm?()
         try output.endMedium(lastSetEnd: lastSetEnd)
         receipts.append(output.receipt)
         map += output.mapBlocks

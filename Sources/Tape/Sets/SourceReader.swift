@@ -11,6 +11,8 @@ struct SourceReader: Sendable {
     let chunk: Int
     /// Only whole records become zeros, so that a record's place follows from its byte.
     let isPlain: Bool
+    /// Whether it matters what can be made smaller.
+    let compresses: Bool
 
     func run() {
         do throws(StorageFault) {
@@ -70,7 +72,7 @@ struct SourceReader: Sendable {
         guard let last = slot else { return false }
         last.pieces.removeAll(keepingCapacity: true)
         last.pieces.append(
-            Piece(first: zeros.lowerBound, length: zeros.upperBound - zeros.lowerBound, place: nil, endsFile: true))
+            Piece(first: zeros.lowerBound, length: zeros.upperBound - zeros.lowerBound, endsFile: true))
         last.file = index
         last.pieceCount = 1
         last.startsFile = isFirst
@@ -104,44 +106,50 @@ struct SourceReader: Sendable {
             action: "Check the image and run the job again")
     }
 
-    /// Cuts what was read into runs of zeros and of data. Zeros at the end are left in `zeros`, to grow with what follows.
+    /// Cuts what was read into runs of zeros, of data, and of data that look like chance. Zeros at the end are left in
+    /// `zeros`, to grow with what follows.
     private func split(_ slot: WriteSlot, _ at: Int64, _ count: Int, _ zeros: inout Range<Int64>, _ size: Int64) {
         let granule = isPlain ? chunk : Self.granule
         var from = 0
-        // Beginning of data not yet in a piece.
-        var begun: Int?
-        func finish(_ to: Int, _ zeros: Range<Int64>) {
-            guard let start = begun else { return }
-            if zeros.upperBound > zeros.lowerBound {
-                slot.pieces.append(
-                    Piece(
-                        first: zeros.lowerBound, length: zeros.upperBound - zeros.lowerBound, place: nil,
-                        endsFile: false))
-            }
-            let end = at + Int64(to)
-            slot.pieces.append(
-                Piece(first: at + Int64(start), length: Int64(to - start), place: start, endsFile: end == size))
-            begun = nil
-        }
         while from < count {
-            let to = min(count, from + granule)
-            if UnsafeRawBufferPointer(slot.input[from..<to]).isZero {
-                // The zeros before the data, which are now over, go first.
-                if begun != nil {
-                    finish(from, zeros)
-                    zeros = at + Int64(from)..<at + Int64(to)
-                } else {
-                    let start = zeros.upperBound > zeros.lowerBound ? zeros.lowerBound : at + Int64(from)
-                    zeros = start..<at + Int64(to)
+            let kind = kind(of: slot, from, granule, count)
+            var to = min(count, from + granule)
+            while to < count, self.kind(of: slot, to, granule, count) == kind { to = min(count, to + granule) }
+            let place = at + Int64(from)..<at + Int64(to)
+            if kind == .zeros {
+                zeros = zeros.isEmpty ? place : zeros.lowerBound..<place.upperBound
+            } else {
+                if !zeros.isEmpty {
+                    slot.pieces.append(
+                        Piece(first: zeros.lowerBound, length: zeros.upperBound - zeros.lowerBound, endsFile: false))
                 }
-            } else if begun == nil {
-                begun = from
+                zeros = place.upperBound..<place.upperBound
+                // A short run is not worth a record of its own.
+                if let last = slot.pieces.last, let start = last.place, last.first + last.length == place.lowerBound,
+                    last.isDense == (kind == .dense) || to - from < 2 * granule || Int(last.length) < 2 * granule
+                {
+                    let index = slot.pieces.count - 1
+                    // Of two runs made one the longer says what it is tried as; what can be smaller is always tried.
+                    slot.pieces[index].length += Int64(to - from)
+                    slot.pieces[index].isDense = last.isDense && kind == .dense
+                    slot.pieces[index].place = start
+                    slot.pieces[index].endsFile = place.upperBound == size
+                } else {
+                    slot.pieces.append(
+                        Piece(
+                            first: place.lowerBound, length: Int64(to - from), place: from, isDense: kind == .dense,
+                            endsFile: place.upperBound == size))
+                }
             }
             from = to
         }
-        if begun != nil {
-            finish(count, zeros)
-            zeros = at + Int64(count)..<at + Int64(count)
-        }
+    }
+
+    private enum Kind { case zeros, dense, other }
+
+    private func kind(of slot: WriteSlot, _ from: Int, _ granule: Int, _ count: Int) -> Kind {
+        let bytes = UnsafeRawBufferPointer(slot.input[from..<min(count, from + granule)])
+        if bytes.isZero { return .zeros }
+        return compresses && Incompressible.looks(bytes) ? .dense : .other
     }
 }

@@ -1,6 +1,7 @@
 import Files
 
-/// One span of a set on a loaded medium: where its records lie, what its trailer says. Everything damaged in it is told, not fatal.
+/// One span of a set on a loaded medium: where its records lie, what its trailer says. Everything damaged in it is
+/// told, not fatal.
 final class SpanInput {
     let tape: any TapeMedium
     let head: TapeHead
@@ -18,6 +19,7 @@ final class SpanInput {
     /// What could not be read of SSET and trailer.
     private(set) var faults: [StorageFault] = []
     var knownExtents: [FileExtent]?
+    var extentByFile: [UInt32: FileExtent]?
     /// Set by `unlock`.
     private(set) var keys: SpanKeys?
 
@@ -54,8 +56,8 @@ final class SpanInput {
         } catch { faults.append(error) }
     }
 
-    /// Where the set really begins: by its tape file, if it is there, so that records lost or added before it do no harm; otherwise where it
-    /// says itself.
+    /// Where the set really begins: by its tape file, if it is there, so that records lost or added before it do no
+    /// harm; otherwise where it says itself.
     private static func start(of entry: SetEntry, on tape: any TapeMedium) throws(StorageFault) -> TapePosition {
         var first: TapePosition?
         for place in 0..<2 {

@@ -15,7 +15,9 @@ final class SpanOutput {
     /// Copies for MAP2 and FDD2.
     private(set) var mapBlocks: [Block] = []
     private(set) var details: [Block] = []
-    var chain: [UInt8]
+    private(set) var chain: [UInt8]
+    /// Of the set's directory, which is no file.
+    private var directoryBytes: UInt64 = 0
     private var flat: Int64 = 0
     private var pending: [UInt8] = []
     private var controlID: UInt32 = 0
@@ -140,6 +142,7 @@ final class SpanOutput {
         header.file = SealedHeader.directory
         header.firstByte = UInt64(part.lowerBound)
         header.plainLength = UInt64(part.count)
+        directoryBytes += UInt64(part.count)
         try writeOwn(header, Array(text[part]), endsStream: part.upperBound == total)
     }
 
@@ -308,7 +311,7 @@ final class SpanOutput {
         SpanReceipt(
             tape: head.label, span: span, start: start, end: tape.position,
             records: plan.options.isPlain ? plain.records : sequence.records,
-            plainBytes: plan.options.isPlain ? plain.bytes : sequence.plainBytes, storedBytes: stored,
+            plainBytes: plan.options.isPlain ? plain.bytes : sequence.plainBytes - directoryBytes, storedBytes: stored,
             tagHash: tagHash, chain: chain)
     }
 }

@@ -1,12 +1,15 @@
 import Files
 
-/// Goes through the records of a span in their order: reads ahead, lets threads open them, and gives them back one after the other.
+/// Goes through the records of a span in their order: reads ahead, lets threads open them, and gives them back one
+/// after the other.
 struct SpanPass {
     enum Next { case go, stop }
 
     let span: SpanInput
     let keys: SpanKeys
     let workers: Int
+    /// Plain bytes that are wanted; nil if that is not known. Little is read with few threads and little memory.
+    var wanted: Int64?
 
     /// - Parameters:
     ///   - plain: the file's byte with which record `object` begins, on a plain set; nil for sealed records.
@@ -21,7 +24,10 @@ struct SpanPass {
         guard !objects.isEmpty else { return }
         let tape = span.tape
         let maximum = min(tape.maximumRecord, span.entry.recordLength)
-        let ring = Ring((0..<2 * workers + 2).map { _ in ReadSlot(maximum: maximum) })
+        // What is asked for is at most as much as is there.
+        let records = min(wanted.map { $0 / Int64(maximum) + 2 } ?? .max, Int64(objects.count))
+        let workers = Int(min(Int64(workers), records))
+        let ring = Ring((0..<Int(min(Int64(2 * workers + 2), records + 1))).map { _ in ReadSlot(maximum: maximum) })
         let keys = keys
         let threads = (0..<workers).map { _ in
             OwnThread {

@@ -20,10 +20,19 @@ extension SpanInput {
         return found
     }
 
-    /// The first record that holds bytes of a file from `byte` on, found by halving: headers alone are read, and not trusted. Nil if there is none.
+    func extent(of file: UInt32) -> FileExtent? {
+        if extentByFile == nil {
+            extentByFile = Dictionary(extents.map { ($0.file, $0) }, uniquingKeysWith: { first, _ in first })
+        }
+        return extentByFile?[file]
+    }
+
+    /// The first record that holds bytes of a file from `byte` on, found by halving: headers alone are read, and not
+    /// trusted. Nil if there is none.
     func first(_ file: UInt32, holding byte: Int64) throws(StorageFault) -> Int64? {
         let buffer = Buffer(count: MTF.streamHeader + SealedHeader.count)
-        /// Whether the record, or the next sealed one behind it, lies before what is wanted; nil if there is none up to `end`.
+        /// Whether the record, or the next sealed one behind it, lies before what is wanted; nil if there is none up to
+        /// `end`.
         func isBefore(_ object: Int64, _ end: Int64) throws(StorageFault) -> Bool? {
             var object = object
             while object < end {
@@ -53,7 +62,7 @@ extension SpanInput {
             object += 1
         }
         // Out of order, or not here: then where the catalog says.
-        return extents.first { $0.file == file }?.object
+        return extent(of: file)?.object
     }
 
     private func header(at object: Int64, _ buffer: Buffer) throws(StorageFault) -> SealedHeader? {
@@ -91,7 +100,8 @@ extension SpanInput {
         }
     }
 
-    /// The place of the byte behind a file's data, as far as alignment goes: data begin behind a block of a multiple of 4 bytes and a stream header.
+    /// The place of the byte behind a file's data, as far as alignment goes: data begin behind a block of a multiple of
+    /// 4 bytes and a stream header.
     private func flatEnd(of extent: FileExtent) -> Int64 {
         Int64(MTF.flb) + Int64(MTF.streamHeader) + extent.size - extent.firstByte
     }

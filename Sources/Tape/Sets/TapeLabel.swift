@@ -33,7 +33,8 @@ public struct TapeLabel: Hashable, Sendable {
     }
 
     /// Reads the label of a medium. It stands behind the label's record then.
-    /// - Throws: `TAPE-NO-LABEL` for a blank medium, `TAPE-FOREIGN` for one of another program, `TAPE-MTF` for a damaged one.
+    /// - Throws: `TAPE-NO-LABEL` for a blank medium, `TAPE-FOREIGN` for one of another program, `TAPE-MTF` for a
+    ///   damaged one.
     public static func read(from tape: any TapeMedium) throws(StorageFault) -> TapeLabel {
         try TapeHead.read(from: tape).label
     }
@@ -103,11 +104,10 @@ extension TapeLabel {
         let text = OnMediaText(
             id: id.description, family: family, sequence: number, label: name, pool: pool, library: library,
             software: software, date: date)
-        var block = Block(
+        let block = Block(
             .tape(.init(family: family, sequence: number, name: name, label: name, software: software, date: date)),
             attributes: BlockAttributes.setMap | BlockAttributes.fileDetailAllowed
                 | (sequence > 1 ? BlockAttributes.continuation : 0))
-        block.header.medium = number
         let content = FactsText.encoded(text)
         let header = StreamHeader(.onMedia, length: Int64(content.count))
         let identity = try block.encoded() + header.encoded + content

@@ -44,14 +44,19 @@ struct TapeTail {
     }
 
     private mutating func look(at tape: any TapeMedium) throws(StorageFault) {
-        while files > 1 {
-            let last = files - 1
+        // Tape files at the end that are ended sets of no use, where nothing can be written over.
+        var aborted: Int64 = 0
+        while files - aborted > 1 {
+            let last = files - aborted - 1
             do throws(StorageFault) {
                 try tape.locate(file: last, partition: 0)
                 let reader = FlatReader(tape)
                 let object = tape.position.object
                 guard let block = try reader.block() else { throw .mtf("tape file \(last)", "it is empty") }
                 switch block.content {
+                case .setEnd where block.header.attributes & BlockAttributes.aborted != 0:
+                    aborted += 2
+                    continue
                 case .setEnd(let facts):
                     lastSetEnd = object
                     number = Int(facts.number)
@@ -65,6 +70,7 @@ struct TapeTail {
                     return
                 default:
                     // Data without a trailer.
+                    guard aborted == 0 else { throw .mtf("tape file \(last)", "a trailer should be there") }
                     unfinished = last
                     files = last
                     continue
@@ -72,7 +78,7 @@ struct TapeTail {
             } catch {
                 faults.append(error)
                 // Trailers lie in even tape files, data in odd ones.
-                if last % 2 == 0 {
+                if last % 2 == 0 || aborted > 0 {
                     // A seal that was read stands, whatever is wrong with the catalog.
                     if chain == SealChain.start(tapeBlock: head.identity) { chain = Self.brokenChain }
                     number = max(number, Int(last / 2))

@@ -27,6 +27,8 @@ struct Piece {
     var length: Int64
     /// Where in the slot's input it lies; nil for zeros.
     var place: Int?
+    /// It looks like chance: not worth compressing.
+    var isDense = false
     var endsFile: Bool
     var counter: UInt32 = 0
     /// The finished tape record in the slot's output.
@@ -106,7 +108,8 @@ final class PieceSealer {
             header.plainLength = UInt64(piece.length)
             let content = piece.place.map { UnsafeRawBufferPointer(slot.input[$0..<$0 + Int(piece.length)]) }
             slot.pieces[index].record = try seal(
-                header, content, endsStream: piece.endsFile, with: keys, into: slot.output, at: used)
+                header, content, isDense: piece.isDense, endsStream: piece.endsFile, with: keys, into: slot.output,
+                at: used)
             used = slot.pieces[index].record.upperBound
         }
     }
@@ -119,7 +122,7 @@ final class PieceSealer {
     /// - Parameter content: nil for zeros.
     /// - Returns: where in `buffer` it lies, behind `used`.
     func seal(
-        _ header: SealedHeader, _ content: UnsafeRawBufferPointer?, endsStream: Bool, continues: Bool = false,
+        _ header: SealedHeader, _ content: UnsafeRawBufferPointer?, isDense: Bool = false, endsStream: Bool,
         with keys: SpanKeys, into buffer: RecordBuffer, at used: Int
     ) throws(StorageFault) -> Range<Int> {
         if self.keys !== keys {
@@ -134,7 +137,7 @@ final class PieceSealer {
         if let content, !content.isEmpty {
             let room = UnsafeMutableRawBufferPointer(
                 rebasing: target[SealedHeader.count..<SealedHeader.count + content.count])
-            if let compressor, content.count > 64, !Incompressible.looks(content),
+            if let compressor, !isDense, content.count > 64,
                 let size = compressor.compress(content, into: room), size < content.count - content.count / 32
             {
                 header.compression = .zstd
@@ -152,7 +155,6 @@ final class PieceSealer {
         if keys.key != nil { stream.media |= StreamHeader.Media.encrypted }
         if header.compression == .zstd { stream.media |= StreamHeader.Media.compressed }
         if endsStream { stream.media |= StreamHeader.Media.variableEnd }
-        if continues { stream.media |= StreamHeader.Media.continues }
         stream.put(into: buffer[start..<start + MTF.streamHeader])
         let end = start + MTF.streamHeader + count
         // The record's length counts from its beginning in the flat stream, which is a multiple of 4.

@@ -26,7 +26,8 @@ final class ZstdDecompressor {
 
     deinit { ZSTD_freeDCtx(context) }
 
-    /// Whether `source` decompresses to exactly `target.count` bytes. Nothing is written behind `target`, whatever `source` says.
+    /// Whether `source` decompresses to exactly `target.count` bytes. Nothing is written behind `target`, whatever
+    /// `source` says.
     func decompress(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Bool {
         let size = ZSTD_decompressDCtx(context, target.baseAddress, target.count, source.baseAddress, source.count)
         return ZSTD_isError(size) == 0 && size == target.count
