@@ -32,6 +32,19 @@ import Testing
         }
     }
 
+    @Test(
+        "CRC-32C equals the bitwise one where it is made of several strands",
+        arguments: [12_287, 12_288, 12_295, 24_576, 40_001])
+    func crcOfLongRuns(count: Int) {
+        var dice = Dice(5)
+        let bytes = dice.bytes(count)
+        let sum = slowCRC32C(bytes)
+        #expect(CRC32C.of(bytes) == sum)
+        let cut = dice.below(count)
+        let first = CRC32C.of(Array(bytes[..<cut]))
+        #expect(bytes[cut...].withUnsafeBytes { CRC32C.of($0, continuing: first) } == sum)
+    }
+
     @Test("a checksum with its own field zeroed")
     func zeroedField() {
         var dice = Dice(4)

@@ -68,7 +68,8 @@ public final class RecordSealer {
     }
 
     /// Checks the sizes and the tag of a whole sealed record and decrypts it into `target`, which stays without any of the plain
-    /// text if the tag does not hold. What is written is `storedLength` bytes, still compressed.
+    /// text if the tag does not hold. It may be the content's own place, which is lost with it then. What is written is
+    /// `storedLength` bytes, still compressed.
     /// - Throws: `TAPE-RECORD-TAG`; `TAPE-24074` if `target` is too small.
     public func open(
         _ sealed: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
@@ -110,7 +111,8 @@ public final class RecordSealer {
             memcmp(tag.baseAddress!, base + SealedHeader.count + count, SealedHeader.tagCount) == 0
         }
         guard fits else { throw .tag(header.place, "its checksum does not fit its bytes: they were changed") }
-        if count > 0 { memmove(target.baseAddress!, base + SealedHeader.count, count) }
+        let content = base + SealedHeader.count
+        if let to = target.baseAddress, UnsafeRawPointer(to) != content { memmove(to, content, count) }
     }
 
     private static func checksum(_ bytes: UnsafeRawBufferPointer, into tag: UnsafeMutableRawPointer) {

@@ -11,8 +11,10 @@ final class ReadSlot: @unchecked Sendable {
         case blocks
         case damaged
     }
-    let input: Buffer
-    let output: Buffer
+    /// As read; where it was encrypted, opened in its place.
+    let input: RecordBuffer
+    /// What an opened record holds that is no part of a file.
+    var plainBytes: [UInt8] = []
     var kind = Kind.blocks
     var object: Int64 = 0
     var count = 0
@@ -22,8 +24,7 @@ final class ReadSlot: @unchecked Sendable {
     var fault: StorageFault?
 
     init(maximum: Int) {
-        input = Buffer(count: maximum)
-        output = Buffer(count: maximum)
+        input = RecordBuffer(count: maximum)
     }
 }
 
@@ -38,7 +39,7 @@ final class RecordOpener {
     private let keys: SpanKeys
     private let sealer: RecordSealer
     private let decompressor = ZstdDecompressor()
-    private let scratch = Buffer(count: SealedHeader.largestContent)
+    private let scratch = RecordBuffer(count: SealedHeader.largestContent)
     private let deliver: Delivery?
 
     init(_ keys: SpanKeys, _ deliver: Delivery?) throws(StorageFault) {
@@ -55,10 +56,9 @@ final class RecordOpener {
             slot.tag = PieceSealer.tag(bytes)
             try deliver?(0, first, bytes.isZero ? nil : bytes, Int64(bytes.count))
         case .sealed(let range):
-            let sealed = UnsafeRawBufferPointer(slot.input[range])
             let (header, plain): (SealedHeader, UnsafeRawBufferPointer?)
             do throws(StorageFault) {
-                (header, plain) = try open(sealed, slot)
+                (header, plain) = try open(slot.input[range])
             } catch {
                 slot.fault = error
                 slot.header = nil
@@ -66,14 +66,18 @@ final class RecordOpener {
             }
             slot.header = header
             // Directory and last record are looked at by whoever collects.
-            guard header.flag == .more, header.file != SealedHeader.directory else { return }
+            guard header.flag == .more, header.file != SealedHeader.directory else {
+                slot.plainBytes = plain.map { [UInt8]($0) } ?? []
+                return
+            }
             try deliver?(header.file, Int64(header.firstByte), plain, Int64(header.plainLength))
         }
     }
 
     private func open(
-        _ sealed: UnsafeRawBufferPointer, _ slot: ReadSlot
+        _ record: UnsafeMutableRawBufferPointer
     ) throws(StorageFault) -> (SealedHeader, UnsafeRawBufferPointer?) {
+        let sealed = UnsafeRawBufferPointer(record)
         let head = try SealedHeader(sealed)
         guard head.set == keys.set, head.span == keys.span else {
             throw StorageFault(
@@ -83,17 +87,16 @@ final class RecordOpener {
         guard head.firstByte <= UInt64(SetPlan.largestFile), head.plainLength <= UInt64(SetPlan.largestFile) else {
             throw .header("its bytes lie beyond any file")
         }
-        let isPacked = head.compression == .zstd
-        let header = try sealer.open(sealed, into: isPacked ? scratch.bytes : slot.output.bytes)
+        // In its place: a second megabyte would only push the first one out of the processor's cache.
+        let content = UnsafeMutableRawBufferPointer(rebasing: record[SealedHeader.count...])
+        let header = try sealer.open(sealed, into: content)
+        let stored = UnsafeRawBufferPointer(rebasing: content[..<Int(header.storedLength)])
         switch header.compression {
         case .zeros: return (header, nil)
-        case .stored: return (header, UnsafeRawBufferPointer(slot.output[0..<Int(header.storedLength)]))
+        case .stored: return (header, stored)
         case .zstd:
-            let plain = slot.output[0..<Int(header.plainLength)]
-            guard
-                decompressor.decompress(
-                    UnsafeRawBufferPointer(scratch[0..<Int(header.storedLength)]), into: plain)
-            else {
+            let plain = scratch[0..<Int(header.plainLength)]
+            guard decompressor.decompress(stored, into: plain) else {
                 throw .tag(header.place, "it does not decompress to \(header.plainLength) bytes")
             }
             return (header, UnsafeRawBufferPointer(plain))

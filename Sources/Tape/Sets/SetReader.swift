@@ -212,12 +212,3 @@ public final class OpenSet {
         return next
     }
 }
-
-extension ReadSlot {
-    /// What an opened record holds, as bytes of their own.
-    var plainBytes: [UInt8] {
-        guard let header else { return [] }
-        if header.compression == .zeros { return [] }
-        return [UInt8](output.bytes[..<Int(header.plainLength)])
-    }
-}
