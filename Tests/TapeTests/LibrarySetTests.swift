@@ -69,6 +69,13 @@ struct LibrarySetTests {
             )
         }
 
+        func carryAway(_ barcode: String) throws {
+            _ = try library.eject([barcode], at: 2)
+            _ = try library.openPort(at: 2)
+            _ = try library.takeOut([barcode], at: 2)
+            _ = try library.closePort(at: 2)
+        }
+
         func restores(_ set: GUID, _ files: [MadeFile], at now: Int64 = 1_700_000_001) throws -> Bool {
             let reading = try library.open(set, with: [SetBench.keyed], at: now)
             let isWhole = try SetBench.restores(reading.set, files)
@@ -170,6 +177,25 @@ struct LibrarySetTests {
             #expect(try again.restores(sealed.set, sealedFiles))
             #expect(refusalID { _ = try library.open(sealed.set, at: 2) } == "TAPE-24071")
             #expect(again.isTidy)
+        }
+    }
+
+    @Test("of a tape and its copy one in the library is enough to restore from, whichever; with neither it is 24050")
+    func copyStandsIn() throws {
+        let content = files(2, 6_000_000)
+        for absent in [[0], [1], [0, 1]] {
+            let site = try Site((1...6).map { "00000\($0)L8" })
+            let (sealed, over) = try site.write(content, site.request(), encrypted: true)
+            for place in [0, 1] {
+                let pair = [over.barcodes[place], "00000\(5 + place)L8"]
+                _ = try site.library.copyTape(pair[0], to: pair[1], at: 1) { () throws(StorageFault) in }
+                let out = absent.contains(place) ? pair[0] : pair[1]
+                try site.carryAway(out)
+            }
+            #expect(try site.restores(sealed.set, content))
+            let held = absent.contains(1) ? "000006L8" : over.barcodes[1]
+            try site.carryAway(held)
+            #expect(refusalID { _ = try site.library.open(sealed.set, with: [SetBench.keyed], at: 3) } == "TAPE-24050")
         }
     }
 

@@ -88,12 +88,12 @@ extension MediaLibrary {
         guard found.isComplete else { throw incomplete(found) }
         let job = LibraryWriting(self, nil, nil, now)
         do throws(StorageFault) {
-            for barcode in found.barcodes where state.tape(barcode)?.place == nil { throw .noTape(barcode) }
-            let medium = ReturningTape(found.barcodes[0], of: job)
-            try confirm(found.barcodes[0], is: try .of(medium), at: now)
+            let first = try inLibrary(found.barcodes)[0]
+            let medium = ReturningTape(first, of: job)
+            try confirm(first, is: try .of(medium), at: now)
             guard let entry = try TapeContents.of(medium).sets.first(where: { $0.set == set }) else {
                 throw .library(
-                    .missing, "TAPE-NO-SET", "set \(set)", "tape \(found.barcodes[0]) does not hold it any more",
+                    .missing, "TAPE-NO-SET", "set \(set)", "tape \(first) does not hold it any more",
                     "Recatalog the tape")
             }
             return LibraryReading(try OpenSet(entry, on: medium, with: keyed, supply: job), job)
@@ -101,6 +101,20 @@ extension MediaLibrary {
             job.giveUp()
             throw error
         }
+    }
+
+    /// Of each tape and its copies one that is in the library.
+    private func inLibrary(_ barcodes: [String]) throws(StorageFault) -> [String] {
+        var chosen: [TapeEntry] = []
+        for tape in barcodes.compactMap({ state.tape($0) }) {
+            if let place = chosen.firstIndex(where: { $0.family == tape.family && $0.sequence == tape.sequence }) {
+                if chosen[place].place == nil { chosen[place] = tape }
+            } else {
+                chosen.append(tape)
+            }
+        }
+        if let absent = chosen.first(where: { $0.place == nil }) { throw .noTape(absent.barcode) }
+        return chosen.map(\.barcode)
     }
 }
 
@@ -187,10 +201,12 @@ private final class LibraryWriting: TapeSupply {
     }
 
     private func nextToRead(after label: TapeLabel) throws(StorageFault) -> any TapeMedium {
-        let next = library.state.tapes.first {
+        let copies = library.state.tapes.filter {
             $0.family == label.family && $0.sequence == label.sequence + 1 && !$0.sets.isEmpty
         }
-        guard let next else { throw .noTape("\(label.sequence + 1) of the family of \(label.name)") }
+        guard let next = copies.first(where: { $0.place != nil }) ?? copies.first else {
+            throw .noTape("\(label.sequence + 1) of the family of \(label.name)")
+        }
         let tape = ReturningTape(next.barcode, of: self)
         try library.confirm(next.barcode, is: try .of(tape), at: now)
         return tape
