@@ -26,11 +26,18 @@ struct LibrarySetTests {
                 "lib1",
                 LibraryHardware(slots: 10, ports: 3, drives: Array(repeating: LibraryDrive(.lto8), count: drives)),
                 at: folder, files: disk, store: store, guids: guids)
-            for tape in tapes {
-                var design = CartridgeDesign(barcode: tape, capacity: room + (1 << 19), reserve: 1 << 19)
-                design.generation = .lto8
-                try Cartridge.create(at: library.path(of: tape), on: disk, design, guids: guids, time: 0).unload()
-            }
+            for tape in tapes { try shelve(tape, room: room) }
+            try adopt()
+        }
+
+        private func shelve(_ tape: String, room: Int64) throws {
+            var design = CartridgeDesign(barcode: tape, capacity: room + (1 << 19), reserve: 1 << 19)
+            design.generation = .lto8
+            try Cartridge.create(at: library.path(of: tape), on: disk, design, guids: guids, time: 0).unload()
+        }
+
+        func add(_ tape: String) throws {
+            try shelve(tape, room: 4_000_000)
             try adopt()
         }
 
@@ -258,6 +265,47 @@ struct LibrarySetTests {
             call += 5
         }
         #expect(cuts > 5)
+    }
+
+    @Test(
+        "a program that dies while it begins an expired tape: no set is listed that is gone, no tape suspect, the next job writes"
+    )
+    func diedOnExpired() throws {
+        let site = try Site(["000001L8", "000002L8"], drives: 1)
+        let (old, new) = (files(1, 200_000), files(2, 200_000))
+        let (kept, _) = try site.write(old, site.request())
+        _ = try site.write(old, site.request(run: 2, expiry: 1_699_999_999), at: 1_600_000_000)
+        #expect(site.library.state.tape("000002L8")?.sets.count == 1)
+        var call = 1
+        while true {
+            let disk = site.disk.copy()
+            disk.powerCut(.none)
+            let dying = try Site(at: "/lib", on: disk)
+            disk.cutAt = disk.writeCalls + call
+            let id = refusalID {
+                let (_, receipt) = try dying.write(new, dying.request(run: 3))
+                #expect(receipt.barcodes == ["000002L8"] && receipt.placement.isNew)
+            }
+            guard disk.isCut else {
+                #expect(id == nil)
+                break
+            }
+            disk.powerCut([.none, .all, .torn(seed: UInt64(call))][call % 3])
+            let again = try Site(at: "/lib", on: disk, seed: 900)
+            _ = try again.library.recover(at: 1_700_000_001)
+            #expect(again.isTidy)
+            for listed in again.library.state.tapes.flatMap(\.sets) {
+                let content = listed.expiry == 5_000_000_000 && listed.set != kept.set.description ? new : old
+                #expect(try again.restores(try #require(GUID(listed.set)), content), "\(call)")
+            }
+            try again.add("000003L8")
+            let (next, _) = try again.write(new, again.request(run: 4), at: 1_800_000_000)
+            #expect(try again.restores(next.set, new) && again.restores(kept.set, old), "\(call)")
+            #expect(again.library.state.tapes.allSatisfy { $0.standing.status != .suspect }, "\(call)")
+            #expect(again.isTidy)
+            call += 2
+        }
+        #expect(call > 20)
     }
 
     @Test("what is on a tape is told: nothing, a label, another program's records, damage")

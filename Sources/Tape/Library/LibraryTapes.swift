@@ -186,6 +186,19 @@ extension MediaLibrary {
         }
     }
 
+    /// A tape is about to be written from its beginning: nothing of what it held is listed from now on, for a program that dies
+    /// between writing the label and noting it would leave sets listed that are gone.
+    func surrender(_ barcode: String, at now: Int64) throws(StorageFault) {
+        guard let tape = state.tape(barcode), !tape.sets.isEmpty || tape.identity != nil else { return }
+        _ = try change(at: now) { (state, _) throws(StorageFault) in
+            var tape = tape
+            if tape.standing.use != .free { try tape.take(.expired) }
+            tape.forget()
+            try update(&tape)
+            state.put(tape)
+        }
+    }
+
     /// A tape is written from its beginning: what it held is gone, and it has a new identity.
     /// - Throws: 24008 unless it is free or expired, 31131, 30003, 3304, 24031.
     public func begin(

@@ -157,7 +157,9 @@ private final class LibraryWriting: TapeSupply {
 
     func mount(_ placement: SetPlacement) throws(StorageFault) -> any TapeMedium {
         let medium = try mount(placement.barcode)
-        if !placement.isNew, let drive = mounted.last?.drive, let tape = library.state.tape(placement.barcode) {
+        if placement.isNew {
+            try library.surrender(placement.barcode, at: now)
+        } else if let drive = mounted.last?.drive, let tape = library.state.tape(placement.barcode) {
             let motion = library.motion(of: tape.barcode, in: library.state.hardware.drives[drive - 1])
             report.duration += motion.locate(from: 0, to: tape.written)
         }
