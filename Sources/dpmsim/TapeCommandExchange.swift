@@ -100,13 +100,14 @@ struct TapeImport: ParsableCommand {
     func run() throws {
         try options.write { library in
             let format = try ExchangeFormat.of(format, file)
-            let source = try HostFiles().open(absolute(file), .read)
-            var counts: (records: Int64, filemarks: Int64) = (0, 0)
             guard format != .tar else {
                 throw StorageFault(
                     .badInput, "TAPE-FORMAT-NAME", file, "a tar archive is no image of a tape",
                     action: "Write its files as a set with tape write --tar")
             }
+            let source = try HostFiles().open(absolute(file), .read)
+            defer { source.close() }
+            var counts: (records: Int64, filemarks: Int64) = (0, 0)
             try library.writeForeign(to, at: options.now) { (medium) throws(StorageFault) in
                 if format == .tap {
                     let facts = try SimhTape.restore(source, to: medium)

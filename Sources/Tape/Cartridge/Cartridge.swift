@@ -46,9 +46,9 @@ public final class Cartridge: TapeMedium {
     /// Up to this many bytes a record goes together with its header, by one call.
     static let shortRecord = 16 << 10
     /// For headers and short records.
-    let scratch = RecordBuffer(count: CartridgeRecord.headerSize + Cartridge.shortRecord)
+    let scratch = Buffer(count: CartridgeRecord.headerSize + Cartridge.shortRecord)
     /// For records longer than their reader's buffer.
-    lazy var longScratch = RecordBuffer(count: CartridgeRecord.headerSize + CartridgeLayout.longestRecord)
+    lazy var longScratch = Buffer(count: CartridgeRecord.headerSize + CartridgeLayout.longestRecord)
 
     /// Makes a cartridge file and loads it. A power cut leaves all of it or nothing.
     /// - Parameter time: Unix seconds.

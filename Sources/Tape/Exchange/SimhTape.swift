@@ -14,7 +14,7 @@ public enum SimhTape {
         var facts = TapeFacts()
         var offset: Int64 = 0
         // Length, record, padding, length.
-        let buffer = RecordBuffer(count: tape.maximumRecord + 12)
+        let buffer = Buffer(count: tape.maximumRecord + 12)
         try tape.locate(object: 0, partition: 0)
         while true {
             switch try tape.read(into: buffer[4..<4 + tape.maximumRecord]) {
@@ -45,7 +45,7 @@ public enum SimhTape {
     public static func restore(_ file: any StoreFile, to tape: any TapeMedium) throws(StorageFault) -> TapeFacts {
         let longest = tape.maximumRecord
         _ = try walk(file, longest: longest) { (_) throws(StorageFault) in }
-        let buffer = RecordBuffer(count: longest)
+        let buffer = Buffer(count: longest)
         try tape.locate(object: 0, partition: 0)
         let facts = try walk(file, longest: longest) { (record) throws(StorageFault) in
             guard let record else {

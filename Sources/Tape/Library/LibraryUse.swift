@@ -99,7 +99,7 @@ extension MediaLibrary {
         _ source: any TapeMedium, _ target: any TapeMedium, _ step: () throws(StorageFault) -> Void
     ) throws(StorageFault) -> TapeFacts {
         var facts = TapeFacts()
-        let buffer = RecordBuffer(count: source.maximumRecord)
+        let buffer = Buffer(count: source.maximumRecord)
         try source.locate(object: 0, partition: 0)
         try target.locate(object: 0, partition: 0)
         while true {

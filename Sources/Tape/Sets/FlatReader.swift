@@ -4,7 +4,7 @@ import Files
 /// across records.
 final class FlatReader {
     private let tape: any TapeMedium
-    private let buffer: RecordBuffer
+    private let buffer: Buffer
     private var unread = 0..<0
     /// Bytes of the tape file before the next one.
     private(set) var position: Int64
@@ -15,7 +15,7 @@ final class FlatReader {
     /// - Parameter position: where in the flat stream of its tape file the next record begins.
     init(_ tape: any TapeMedium, position: Int64 = 0) {
         (self.tape, self.position) = (tape, position)
-        buffer = RecordBuffer(count: tape.maximumRecord)
+        buffer = Buffer(count: tape.maximumRecord)
         object = tape.position.object
     }
 

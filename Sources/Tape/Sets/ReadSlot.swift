@@ -12,7 +12,7 @@ final class ReadSlot: @unchecked Sendable {
         case damaged
     }
     /// As read; where it was encrypted, opened in its place.
-    let input: RecordBuffer
+    let input: Buffer
     /// What an opened record holds that is no part of a file.
     var plainBytes: [UInt8] = []
     var kind = Kind.blocks
@@ -24,7 +24,7 @@ final class ReadSlot: @unchecked Sendable {
     var fault: StorageFault?
 
     init(maximum: Int) {
-        input = RecordBuffer(count: maximum)
+        input = Buffer(count: maximum)
     }
 }
 
@@ -39,7 +39,7 @@ final class RecordOpener {
     private let keys: SpanKeys
     private let sealer: RecordSealer
     private let decompressor = ZstdDecompressor()
-    private let scratch = RecordBuffer(count: SealedHeader.largestContent)
+    private let scratch = Buffer(count: SealedHeader.largestContent)
     private let deliver: Delivery?
 
     init(_ keys: SpanKeys, _ deliver: Delivery?) throws(StorageFault) {

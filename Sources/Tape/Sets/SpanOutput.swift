@@ -22,11 +22,11 @@ final class SpanOutput {
     private var pending: [UInt8] = []
     private var controlID: UInt32 = 0
     private let sealer: PieceSealer
-    private let scratch: RecordBuffer
+    private let scratch: Buffer
     private var checks = RecordChecks()
     private var plain = PlainTally()
     /// Zeros as long as a record, for a plain set.
-    private let zeros: RecordBuffer
+    private let zeros: Buffer
     private let zeroTag: (UInt64, UInt64)
 
     private struct PlainTally {
@@ -60,8 +60,8 @@ final class SpanOutput {
         self.envelope = envelope
         keys = SpanKeys(set: set, span: span, key: recordKey, prefix: envelope.prefix, binding: sequence.binding)
         sealer = PieceSealer(plan.options)
-        scratch = RecordBuffer(count: (plan.options.isPlain ? 0 : plan.chunk) + WriteSlot.overhead)
-        zeros = RecordBuffer(count: plan.options.isPlain ? plan.chunk : 1)
+        scratch = Buffer(count: (plan.options.isPlain ? 0 : plan.chunk) + WriteSlot.overhead)
+        zeros = Buffer(count: plan.options.isPlain ? plan.chunk : 1)
         zeroTag = PieceSealer.tag(UnsafeRawBufferPointer(zeros.bytes))
     }
 

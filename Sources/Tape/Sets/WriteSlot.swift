@@ -39,8 +39,8 @@ struct Piece {
 
 /// A record's bytes on their way from file to tape. One thread has it at a time.
 final class WriteSlot: @unchecked Sendable {
-    let input: RecordBuffer
-    let output: RecordBuffer
+    let input: Buffer
+    let output: Buffer
     var file = 0
     var startsFile = false
     var pieces: [Piece] = []
@@ -53,8 +53,8 @@ final class WriteSlot: @unchecked Sendable {
     static let mostPieces = 34
 
     init(chunk: Int, isPlain: Bool) {
-        input = RecordBuffer(count: chunk)
-        output = RecordBuffer(count: isPlain ? 0 : chunk + Self.overhead)
+        input = Buffer(count: chunk)
+        output = Buffer(count: isPlain ? 0 : chunk + Self.overhead)
         pieces.reserveCapacity(Self.mostPieces)
     }
 }
@@ -123,7 +123,7 @@ final class PieceSealer {
     /// - Returns: where in `buffer` it lies, behind `used`.
     func seal(
         _ header: SealedHeader, _ content: UnsafeRawBufferPointer?, isDense: Bool = false, endsStream: Bool,
-        with keys: SpanKeys, into buffer: RecordBuffer, at used: Int
+        with keys: SpanKeys, into buffer: Buffer, at used: Int
     ) throws(StorageFault) -> Range<Int> {
         if self.keys !== keys {
             sealer = try RecordSealer(keys.key, prefix: keys.prefix)
