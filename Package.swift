@@ -54,11 +54,14 @@ let package = Package(
             exclude: [
                 "README.md", "FORMAT-CARTRIDGE.md", "FORMAT-SEALING.md", "FORMAT-SETS.md", "FORMAT-EXCHANGE.md",
             ], swiftSettings: hot),
+        .target(
+            name: "Engine", dependencies: ["Jobs", "StoragePool", "DiskImages", "Files", "Protection", "Units"],
+            exclude: ["README.md"], swiftSettings: strict),
         .executableTarget(
             name: "dpmsim",
             dependencies: [
                 "Units", "Kernel", "Protection", "Scenario", "Jobs", "Simulation", "Catalog", "Reports",
-                "Files", "DiskImages", "StoragePool", "Tape",
+                "Files", "DiskImages", "StoragePool", "Tape", "Engine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], exclude: ["README.md"], swiftSettings: strict),
         .testTarget(name: "UnitsTests", dependencies: ["Units"], swiftSettings: strict),
@@ -93,6 +96,11 @@ let package = Package(
         .testTarget(
             name: "TapeTests", dependencies: ["Tape", "Files", "Protection", "Units", "BlockDeviceContract"],
             swiftSettings: strict),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: [
+                "Engine", "Simulation", "Jobs", "StoragePool", "DiskImages", "Files", "Protection", "Units",
+            ], swiftSettings: strict),
         // Runs the built program in processes of its own.
         .testTarget(name: "CommandTests", dependencies: ["dpmsim"], swiftSettings: strict),
         .testTarget(name: "TidyTests", swiftSettings: strict),

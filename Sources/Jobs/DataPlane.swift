@@ -17,8 +17,21 @@ public struct TransferFacts: Hashable, Sendable {
     public static let zero = TransferFacts(changed: .zero, sent: .zero, stored: .zero, read: .zero)
 }
 
+/// What a data plane could not do, as DPM reports it.
+public struct PlaneFault: Error, Hashable, Sendable {
+    /// DPM's error id.
+    public var error: Int32
+    /// One sentence without a full stop.
+    public var cause: String
+    public init(error: Int32, cause: String) { (self.error, self.cause) = (error, cause) }
+}
+
 /// Where a machine's bytes are: modelled as numbers, or real in files. A job that asks does not know which.
+///
+/// A job asks for facts and gives times to what they cost; when that time is over it lets the act be done. Facts may
+/// be about the past; times of the acts for one machine never go back. An act that throws has done nothing.
 public protocol DataPlane: AnyObject {
+    // MARK: Facts
     /// The whole machine as of `time`; holes cost nothing (PRC-1).
     func full(_ machine: Ref<Machine>, at time: SimTime) -> TransferFacts
     /// Blocks changed in a span, each once (PRC-2), without page files (PRC-5).
@@ -29,4 +42,38 @@ public protocol DataPlane: AnyObject {
     func used(_ machine: Ref<Machine>, at time: SimTime) -> Bytes
     /// Bytes the guest writes in a span, counting a block as often as it is written: what a differencing disk may take.
     func written(_ machine: Ref<Machine>, from: SimTime, to: SimTime) -> Bytes
+
+    // MARK: Acts
+
+    /// From now on the guest's writes go to differencing disks, so that what was there can be read in peace (VSS-5).
+    func takeSnapshot(_ machine: Ref<Machine>, at time: SimTime) throws(PlaneFault)
+    /// What the last facts were about becomes part of the replica, all of it (PRC-1, PRC-2).
+    func apply(_ purpose: DiskJob.Purpose, _ machine: Ref<Machine>, at snapshot: SimTime) throws(PlaneFault)
+    /// The replica's state is kept as a recovery point (PRC-3).
+    func makePoint(_ machine: Ref<Machine>, at snapshot: SimTime) throws(PlaneFault)
+    /// The differencing disks are merged (VSS-5).
+    func releaseSnapshot(_ machine: Ref<Machine>, at time: SimTime)
+    /// A synchronization has ended well: changes are reckoned from its snapshot on.
+    func synchronized(_ machine: Ref<Machine>, at snapshot: SimTime)
+    /// The computer the machine ran on died, with whatever it knew of changes (PRC-6). A snapshot that was open stays behind.
+    func crash(_ machine: Ref<Machine>, at time: SimTime)
+    /// Recovery points go that nobody keeps any longer.
+    func prune(_ machine: Ref<Machine>, points: [SimTime])
+}
+
+/// Of numbers nothing has to be done.
+extension DataPlane {
+    public func takeSnapshot(_ machine: Ref<Machine>, at time: SimTime) throws(PlaneFault) {}
+    public func apply(_ purpose: DiskJob.Purpose, _ machine: Ref<Machine>, at snapshot: SimTime) throws(PlaneFault) {}
+    public func makePoint(_ machine: Ref<Machine>, at snapshot: SimTime) throws(PlaneFault) {}
+    public func releaseSnapshot(_ machine: Ref<Machine>, at time: SimTime) {}
+    public func synchronized(_ machine: Ref<Machine>, at snapshot: SimTime) {}
+    public func crash(_ machine: Ref<Machine>, at time: SimTime) {}
+    public func prune(_ machine: Ref<Machine>, points: [SimTime]) {}
+}
+
+/// A plane whose guests write as much, and when, as another plane says.
+public protocol LivingPlane: DataPlane {
+    /// Before anything else is asked.
+    func follow(_ load: any DataPlane)
 }

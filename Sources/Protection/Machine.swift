@@ -51,6 +51,17 @@ public enum ReplicationState: String, CaseIterable, Sendable {
         migrating, failoverInProgress = "failover-in-progress", failedOver = "failed-over"
 }
 
+/// A machine whose disks are files, really written, backed up and recovered.
+public struct RealData: Sendable, Hashable {
+    /// The image its first disk begins as, which is never modified; nil for a disk of blocks that only the program knows.
+    public var image: String?
+    /// Bytes of the scenario that one byte of the files stands for, at least one.
+    public var scale: Int64 = 1
+    /// Of a disk's file, bytes: what can be written and verified in the course of a run.
+    public static let largestDisk: Int64 = 64 << 30
+    public init() {}
+}
+
 /// A protected or protectable virtual machine.
 public struct Machine: Sendable, Hashable {
     public enum Power: String, CaseIterable, Sendable { case running, off, saved }
@@ -85,6 +96,8 @@ public struct Machine: Sendable, Hashable {
     public var compressibility = Fraction.one
     /// Not nil for a replica machine of Hyper-V Replica.
     public var replication: ReplicationState?
+    /// Nil for a machine whose bytes are numbers.
+    public var real: RealData?
     public init(name: String, host: Ref<Host>, disks: [VirtualDisk], churn: Churn) {
         (self.name, self.host, self.disks, self.churn) = (name, host, disks, churn)
     }

@@ -67,9 +67,38 @@ extension Builder {
             machine.compressibility = Fraction(partsPerBillion: Int64((ratio * 1e9).rounded()))
         }
         machine.replication = fields.has("replication") ? fields.choice("replication", ReplicationState.self) : nil
+        machine.real = realData(fields, disks)
         let hasRCT = fields.bool("rct")
         guard !disks.isEmpty else { return nil }
         return MachineAttributes(disks: disks, machine: machine, hasRCT: hasRCT)
+    }
+
+    /// Nil for a machine whose bytes are numbers.
+    private func realData(_ fields: Fields, _ disks: [MachineAttributes.Disk]) -> RealData? {
+        let isReal = fields.choice("data") == "real"
+        var real = RealData()
+        if let item = fields.item("image"), let name = report.text(item) {
+            if !isReal {
+                report.problem(item, expected: "data: real beside it", found: "a machine whose bytes are numbers")
+            }
+            real.image = Documents.join(item.spot.file, name)
+        }
+        if let scale = fields.number("scale") {
+            if !isReal, scale != 1, let item = fields.item("scale") {
+                report.problem(item, expected: "data: real beside it", found: "a machine whose bytes are numbers")
+            }
+            if scale.rounded() != scale, let item = fields.item("scale") {
+                report.problem(item, expected: "a whole number")
+            }
+            real.scale = Int64(scale.rounded())
+        }
+        guard isReal else { return nil }
+        for disk in disks where disk.format != .passThrough && disk.size.count / real.scale > RealData.largestDisk {
+            report.problem(
+                fields.spot, fields.path, expected: "real disks of \(Bytes(RealData.largestDisk)) at most, or a scale",
+                found: "\(disk.size) at a scale of \(real.scale)")
+        }
+        return real
     }
 
     private func disks(_ fields: Fields) -> [MachineAttributes.Disk] {

@@ -57,6 +57,13 @@ extension Tables {
         Field(
             "compressibility", .number(1...1_000), default: "1", from: "the model", "plain size over compressed size"),
         Field(
+            "data", .choice(["modelled", "real"]), default: "modelled", from: "the model",
+            "where its bytes are: numbers, or files that are really written, backed up and recovered"),
+        Field("image", .text, "of a real machine: the image its first disk begins as, relative to this file"),
+        Field(
+            "scale", .number(1...1_000_000), default: "1", from: "the model",
+            "of a real machine: bytes that one byte of its files stands for"),
+        Field(
             "replication", .choice(words(ReplicationState.allCases)),
             "a replica machine of Hyper-V Replica, in this state"),
     ]

@@ -1,3 +1,4 @@
+public import Jobs
 import Kernel
 public import Protection
 public import Units
@@ -10,10 +11,14 @@ public final class Run {
     /// The moment the scenario ends.
     public let horizon: SimTime
 
-    /// - Parameter checksInvariants: proves conservation after every event; for tests, since it costs more than the run.
-    public init(setting: Setting, ledger: any Ledger, checksInvariants: Bool = false) {
+    /// - Parameters:
+    ///   - real: has the bytes of machines that are real; without it they are modelled like the others.
+    ///   - checksInvariants: proves conservation after every event; for tests, since it costs more than the run.
+    public init(
+        setting: Setting, ledger: any Ledger, real: (any LivingPlane)? = nil, checksInvariants: Bool = false
+    ) {
         horizon = SimTime.start + setting.duration
-        state = RunState(setting: setting, ledger: ledger, checksInvariants: checksInvariants)
+        state = RunState(setting: setting, ledger: ledger, real: real, checksInvariants: checksInvariants)
         state.begin()
     }
 

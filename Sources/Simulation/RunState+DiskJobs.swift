@@ -155,8 +155,17 @@ extension RunState {
 
     mutating func jobStep(_ j: Int, input: DiskJob.Input, step id: Int64) {
         guard let job = jobs[j], job.awaited == id else { return }
-        if input == .snapshotTaken { jobs[j]!.snapshotAt = agenda.now }
-        if input == .pointMade { pointMade(j) }
+        do throws(PlaneFault) {
+            switch input {
+            case .snapshotTaken:
+                jobs[j]!.snapshotAt = agenda.now
+                try plane.takeSnapshot(job.machine, at: agenda.now)
+            case .pointMade:
+                try plane.makePoint(job.machine, at: job.snapshotAt)
+                pointMade(j)
+            case .admitted, .claimed, .moved, .applied, .released, .broke, .cancelled: break
+            }
+        } catch { return breakJob(j, error: error.error) }
         advanceJob(j, input)
     }
 
@@ -294,6 +303,14 @@ extension RunState {
             jobs[j]!.isRefused = true
             return breakJob(j, error: error)
         }
+        let job = jobs[j]!
+        do throws(PlaneFault) {
+            try plane.apply(job.steps.purpose, job.machine, at: job.snapshotAt)
+        } catch {
+            // Booked as applied already, so nothing of it is thrown away.
+            jobs[j]!.isRefused = true
+            return breakJob(j, error: error.error)
+        }
         advanceJob(j, .applied)
     }
 
@@ -322,6 +339,7 @@ extension RunState {
         let job = jobs[j]!
         guard job.snapshotAt != .never, hostUp[Int(job.host.index)] else { return step(j, .released, after: .zero) }
         let written = plane.written(job.machine, from: job.snapshotAt, to: agenda.now)
+        plane.releaseSnapshot(job.machine, at: agenda.now)
         let rate = world.volumes[job.volume].writeRate
         let merge = rate.bytesPerSecond > 0 ? rate.duration(of: written) : .zero
         step(j, .released, after: tuning.snapshotRelease + merge)
@@ -400,6 +418,7 @@ extension RunState {
 
     private mutating func completedJob(_ j: Int, purpose: DiskJob.Purpose, machine m: Int) {
         machines[m].synchronized = jobs[j]!.snapshotAt
+        plane.synchronized(Ref(m), at: jobs[j]!.snapshotAt)
         resolve(3122, .host, Int(jobs[j]!.host.index))
         switch purpose {
         case .replicaCreation:

@@ -124,6 +124,7 @@ extension RunState {
         for m in machines.indices where machines[m].host == host {
             let wasRunning = machines[m].isRunning
             machines[m].isRunning = false
+            plane.crash(Ref(m), at: agenda.now)
             incidents[i].machines += 1
             guard wasRunning, machines[m].group != nil else { continue }
             lose(m, .crash, incident: i)

@@ -13,10 +13,11 @@ extension RunState {
             else { continue }
             var chain = PointChain()
             swap(&chain, &machines[m].chain)
-            pruneChain(
+            let gone = pruneChain(
                 &chain, retentionDays: disk.retentionDays, inconsistentFor: machines[m].inconsistentFor, owner: m,
                 volume: Int(machines[m].poolVolume))
             swap(&chain, &machines[m].chain)
+            if !gone.isEmpty { plane.prune(Ref(m), points: gone) }
         }
         for c in copies.indices { pruneCopy(c) }
         expireTapes()

@@ -50,23 +50,27 @@ extension RunState {
     }
 
     /// Drops the points that have expired (`Pruning`), oldest first.
+    /// - Returns: The points that went.
+    @discardableResult
     mutating func pruneChain(
         _ chain: inout PointChain, retentionDays: Int, inconsistentFor: SimDuration, owner: Int, volume: Int
-    ) {
-        guard let oldest = chain.oldest, agenda.now - oldest >= .days(Int64(retentionDays)) else { return }
+    ) -> [SimTime] {
+        guard let oldest = chain.oldest, agenda.now - oldest >= .days(Int64(retentionDays)) else { return [] }
         let expired = Pruning.expiredCount(
             of: chain.points.map { PointAge(at: $0.at, inconsistentBefore: $0.inconsistentBefore) },
             retentionDays: retentionDays, now: agenda.now, inconsistentSoFar: inconsistentFor)
+        let gone = chain.points.prefix(expired).map(\.at)
         var freed: Int64 = 0
         for _ in 0..<expired { freed += chain.prune(0, mergedUnique: 0) }
         books.prunedPoints += Int64(expired)
         books.freed += freed
-        guard freed > 0, volume >= 0 else { return }
+        guard freed > 0, volume >= 0 else { return gone }
         pool.give(owner: owner, points: freed, volume: volume)
         if pool.share(of: volume) < tuning.poolThreshold.value { resolve(33514, .poolVolume, volume) }
         if pool.free(of: volume) > 0 {
             resolve(33515, .poolVolume, volume)
             resolve(3169, .poolVolume, volume)
         }
+        return gone
     }
 }

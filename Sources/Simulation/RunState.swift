@@ -65,7 +65,7 @@ struct RunState {
     var books = Books()
     var refusals: [Refusal] = []
 
-    init(setting: Setting, ledger: any Ledger, checksInvariants: Bool) {
+    init(setting: Setting, ledger: any Ledger, real: (any LivingPlane)?, checksInvariants: Bool) {
         self.setting = setting
         self.ledger = ledger
         self.checksInvariants = checksInvariants
@@ -79,7 +79,8 @@ struct RunState {
         for group in world.groups where group.compressesOnWire {
             for member in group.members { compresses[Int(member.index)] = true }
         }
-        plane = ModelledPlane(world: world, seed: setting.seed, clock: clock, compressesOnWire: compresses)
+        let modelled = ModelledPlane(world: world, seed: setting.seed, clock: clock, compressesOnWire: compresses)
+        plane = real.map { MixedPlane(modelled, real: $0, world: setting.world) } ?? modelled
         pool = PoolSpace(world: world, tuning: tuning)
         tape = TapeState(world: world, tuning: tuning)
         colocationSets = world.colocationSets

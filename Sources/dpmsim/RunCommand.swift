@@ -1,5 +1,7 @@
 import ArgumentParser
 import Catalog
+import Engine
+import Files
 import Foundation
 import Protection
 import Reports
@@ -24,6 +26,10 @@ struct RunCommand: ParsableCommand {
     var report: String?
     @Option(help: ArgumentHelp("SQLite file to keep what happened in.", valueName: "file"), completion: .file())
     var db: String?
+    @Option(
+        help: ArgumentHelp(
+            "Empty folder for the disks and pools of real machines; left out: a temporary one that goes at the end.",
+            valueName: "folder"), completion: .directory) var data: String?
     @Flag(help: "Print every figure of the report as JSON instead of the summary.") var json = false
 
     func run() throws {
@@ -39,6 +45,11 @@ struct RunCommand: ParsableCommand {
             throw broken(fault.object, fault.cause, fault.action)
         } catch let fault as ReportFault {
             throw broken(fault.object, fault.cause, fault.action)
+        } catch let fault as StorageFault {
+            let complaint = Complaint(
+                object: fault.object, cause: fault.cause, action: fault.action, isFault: fault.kind != .badInput)
+            complaint.print()
+            throw complaint.status
         }
     }
 
@@ -54,7 +65,9 @@ struct RunCommand: ParsableCommand {
         try folder?.check()
         let chronicle = Chronicle(archive: try archive(for: setting))
 
-        let outcome = try simulate(setting, into: chronicle)
+        let real = try RealRun(setting, folder: data)
+        defer { real?.end() }
+        let outcome = try simulate(setting, into: chronicle, real: real?.plane)
         let facts = RunFacts(
             setting: setting, chronicle: chronicle, outcome: outcome, version: dpmsimVersion, arguments: arguments)
         if json {
@@ -67,6 +80,7 @@ struct RunCommand: ParsableCommand {
         if let folder, !json { Terminal.output.line("report: \(folder.path)/index.html") }
         try chronicle.finish(outcome)
         try judge(outcome)
+        try real?.judge()
     }
 
     /// The archive that `--db` asks for.
@@ -94,9 +108,9 @@ struct RunCommand: ParsableCommand {
         }
     }
 
-    private func simulate(_ setting: Setting, into chronicle: Chronicle) throws -> RunOutcome {
+    private func simulate(_ setting: Setting, into chronicle: Chronicle, real: RealPlane?) throws -> RunOutcome {
         Interrupt.listen()
-        let run = Run(setting: setting, ledger: chronicle)
+        let run = Run(setting: setting, ledger: chronicle, real: real)
         var progress = Progress()
         let horizon = run.horizon.nanoseconds
         let steps: Int64 = 200

@@ -1,0 +1,86 @@
+import DiskImages
+import Files
+import Jobs
+import Protection
+import StoragePool
+import Units
+
+/// A machine whose guest really writes into its disks.
+///
+/// Writing is put off until somebody looks: what a guest would have written by then is written then, in its order. Nobody can tell.
+final class RealMachine {
+    /// Where a place of `GuestWrites` lies.
+    struct Place: Hashable {
+        var disk: Int
+        var block: Int64
+    }
+
+    let name: String
+    let disks: [MachineDisk]
+    let places: [Place]
+    let writes: GuestWrites
+    let content: BlockContent
+    /// The first places of the working set are a page file (PRC-5).
+    let pageFile: Int
+    /// Blocks of the image it began as that are not zeros.
+    let imageBlocks: [Place]
+    /// What its disks held before the guest wrote; nil where all was zeros.
+    let origins: [DiskImage?]
+    private(set) var history: GuestHistory
+
+    /// The snapshot that is open, and what is to travel of it.
+    struct Snapshot {
+        var at: SimTime
+        var history: GuestHistory
+        var blocks: [Place]?
+        /// Everything travels, page file too.
+        var isWhole = false
+    }
+    var snapshot: Snapshot?
+    /// Moments at which the replica became equal to the disk, page file included.
+    private(set) var wholeAt: [SimTime] = []
+    /// Number in the pool of each recovery point.
+    private(set) var points: [(at: SimTime, number: Int64)] = []
+
+    init(
+        name: String, disks: [MachineDisk], places: [Place], writes: GuestWrites, content: BlockContent, pageFile: Int,
+        imageBlocks: [Place], origins: [DiskImage?]
+    ) {
+        (self.name, self.disks, self.places, self.writes, self.content) = (name, disks, places, writes, content)
+        (self.pageFile, self.imageBlocks, self.origins) = (pageFile, imageBlocks, origins)
+        history = GuestHistory(writes)
+    }
+
+    /// Blocks in use, bytes of the files.
+    func used(_ history: GuestHistory) -> Int64 {
+        Int64(history.usedPlaces + imageBlocks.count) * Int64(BlockContent.size)
+    }
+
+    /// Lets the guest write into its disks up to a moment.
+    func live(overwrites: Int64, grown: Int64) throws(StorageFault) {
+        let buffer = Buffer(count: BlockContent.size)
+        try history.advance(writes, overwrites: overwrites, grown: grown) {
+            (place, version) throws(StorageFault) in try put(place, version, buffer)
+        }
+    }
+
+    /// Writes what the guest begins with.
+    func begin() throws(StorageFault) {
+        let buffer = Buffer(count: BlockContent.size)
+        for place in 0..<writes.initial { try put(place, 1, buffer) }
+    }
+
+    private func put(_ place: Int, _ version: UInt32, _ buffer: Buffer) throws(StorageFault) {
+        let bytes = buffer[0..<BlockContent.size]
+        content.fill(bytes, block: Int64(place), version: version)
+        try disks[places[place].disk].device.write(
+            UnsafeRawBufferPointer(bytes), at: places[place].block * Int64(BlockContent.size))
+    }
+
+    func noteWhole(at time: SimTime) { wholeAt.append(time) }
+    func notePoint(at time: SimTime, number: Int64) { points.append((time, number)) }
+    func removePoint(at time: SimTime) -> Int64? {
+        guard let index = points.firstIndex(where: { $0.at == time }) else { return nil }
+        return points.remove(at: index).number
+    }
+}

@@ -1,0 +1,356 @@
+import DiskImages
+public import Files
+public import Jobs
+public import Protection
+import StoragePool
+public import Units
+
+/// The data plane of machines whose bytes are real: their guests write into image files, their backups go block by block into a
+/// storage pool, and what was backed up can be read back.
+///
+/// Everything lies in one folder: `machines/<name>/` the disks, `pools/<server>/` the pool of each DPM server. Facts are those of the
+/// files times the machine's scale. Used by one thread.
+public final class RealPlane: LivingPlane {
+    private let world: World
+    private let clock: CivilClock
+    private let folder: String
+    private let files: any FileSystem
+    private let access: ImageAccess
+    private let seed: UInt64
+    private var machines: [Int32: RealMachine] = [:]
+    private var pools: [Int32: Pool] = [:]
+    private var load: (any DataPlane)?
+    /// Plain bytes per byte on the wire, by machine.
+    private var wireRatios: [Double]
+    private var server: [Int32]
+    /// What went wrong beneath, in the order of time, with the machine it went wrong for.
+    public private(set) var faults: [(machine: String, at: SimTime, cause: String)] = []
+
+    /// Makes the disks of all real machines, and empty pools.
+    /// - Parameter folder: empty or not there.
+    /// Faults: those of images and pools; `ENGINE-IMAGE` for an image that cannot be the disk of its machine.
+    public init(
+        world: World, seed: UInt64, clock: CivilClock, folder: String, files: any FileSystem
+    ) throws(StorageFault) {
+        (self.world, self.seed, self.clock, self.folder, self.files) = (world, seed, clock, folder, files)
+        access = ImageAccess(files, guids: SequentialGUIDs(seed: seed))
+        wireRatios = [Double](repeating: 1, count: world.machines.count)
+        server = [Int32](repeating: 0, count: world.machines.count)
+        for group in world.groups where world.servers[group.server].primary == nil {
+            for member in group.members {
+                server[Int(member.index)] = group.server.index
+                if group.compressesOnWire {
+                    wireRatios[Int(member.index)] = max(1, world.machines[member].compressibility.value)
+                }
+            }
+        }
+        let isThere = try files.kind(of: folder) == .folder
+        let isEmpty = isThere ? try files.list(folder).isEmpty : true
+        guard isEmpty else {
+            throw StorageFault(
+                .badInput, "ENGINE-FOLDER", folder, "the folder for real machines is not empty",
+                action: "Name an empty folder or a new one")
+        }
+        for path in [folder, folder + "/machines", folder + "/pools"] { try files.makeFolder(path) }
+        let maker = MachineMaker(world: world, seed: seed, folder: folder + "/machines", access: access)
+        for (index, machine) in world.machines.enumerated() {
+            guard let real = machine.real else { continue }
+            machines[Int32(index)] = try maker.make(Ref(index), real)
+        }
+    }
+
+    /// Ends the use of all files.
+    public func close() throws(StorageFault) {
+        for index in machines.keys.sorted() { for disk in machines[index]!.disks { try disk.close() } }
+        for index in pools.keys.sorted() { try pools[index]!.close() }
+    }
+
+    public func follow(_ load: any DataPlane) { self.load = load }
+
+    /// Real machines, in the order of the scenario.
+    public var realMachines: [Ref<Machine>] { machines.keys.sorted().map { Ref(raw: $0) } }
+
+    // MARK: The guest
+
+    private func scale(_ machine: Ref<Machine>) -> Int64 { world.machines[machine].real?.scale ?? 1 }
+
+    /// How far the guest is at a moment, by the intensity of the plane it follows.
+    private func progress(_ machine: Ref<Machine>, at time: SimTime) -> (overwrites: Int64, grown: Int64) {
+        guard let load else { preconditionFailure("a real plane follows a load before it is asked") }
+        let unit = Int64(BlockContent.size) * scale(machine)
+        let grown = load.used(machine, at: time).count - load.used(machine, at: .start).count
+        return (load.written(machine, from: .start, to: time).count / unit, grown / unit)
+    }
+
+    /// The guest's history at a moment of the past or now; nothing is written.
+    private func history(_ machine: Ref<Machine>, at time: SimTime) -> GuestHistory {
+        let real = machines[machine.index]!
+        let (overwrites, grown) = progress(machine, at: time)
+        if overwrites == real.history.overwrites, grown == real.history.grown { return real.history }
+        var history = GuestHistory(real.writes)
+        if overwrites >= real.history.overwrites, grown >= real.history.grown { history = real.history }
+        history.advance(real.writes, overwrites: overwrites, grown: grown) { _, _ in }
+        return history
+    }
+
+    /// What the machine's disks hold at a moment.
+    func expected(_ machine: Ref<Machine>) -> (real: RealMachine, at: (SimTime) -> GuestHistory) {
+        (machines[machine.index]!, { self.history(machine, at: $0) })
+    }
+
+    private func live(_ machine: Ref<Machine>, until time: SimTime) throws(StorageFault) {
+        let (overwrites, grown) = progress(machine, at: time)
+        try machines[machine.index]!.live(overwrites: overwrites, grown: grown)
+    }
+
+    private func bytes(_ blocks: Int, _ machine: Ref<Machine>) -> Int64 {
+        Int64(blocks) * Int64(BlockContent.size) * scale(machine)
+    }
+
+    private func facts(_ machine: Ref<Machine>, changed: Int, stored: Int, read: Int) -> TransferFacts {
+        let ratio = wireRatios[Int(machine.index)]
+        let arriving = bytes(stored, machine)
+        let sent = ratio > 1 ? Int64((Double(arriving) / ratio).rounded(.up)) : arriving
+        return TransferFacts(
+            changed: Bytes(bytes(changed, machine)), sent: Bytes(sent), stored: Bytes(arriving),
+            read: Bytes(bytes(read, machine)))
+    }
+
+    // MARK: Facts
+
+    public func full(_ machine: Ref<Machine>, at time: SimTime) -> TransferFacts {
+        let real = machines[machine.index]!
+        if real.snapshot?.at == time {
+            real.snapshot!.isWhole = true
+            real.snapshot!.blocks = nil
+        }
+        let blocks = Int(real.used(history(machine, at: time)) / Int64(BlockContent.size))
+        return facts(machine, changed: blocks, stored: blocks, read: blocks)
+    }
+
+    public func changes(_ machine: Ref<Machine>, since: SimTime, until: SimTime) -> TransferFacts {
+        let real = machines[machine.index]!
+        guard real.snapshot?.at == until else {
+            // Of a copy, which has no snapshot of its own.
+            let (earlier, later) = (history(machine, at: since), history(machine, at: until))
+            let places = later.changed(since: earlier)
+            let stored = places.count { $0 >= real.pageFile }
+            return facts(machine, changed: places.count, stored: stored, read: places.count)
+        }
+        let blocks = tracked(real) ?? allUsed(real)
+        let kept = withoutPageFile(blocks, real)
+        real.snapshot!.blocks = kept
+        return facts(machine, changed: blocks.count, stored: kept.count, read: blocks.count)
+    }
+
+    public func check(_ machine: Ref<Machine>, kind: CheckKind, since: SimTime, until: SimTime) -> TransferFacts {
+        let real = machines[machine.index]!
+        guard real.snapshot?.at == until else { return changes(machine, since: since, until: until) }
+        let known = kind == .heavy ? nil : tracked(real)
+        let candidates = withoutPageFile(known ?? allUsed(real), real)
+        var differing: [RealMachine.Place] = []
+        do throws(StorageFault) {
+            differing = try differences(machine, real, candidates)
+        } catch {
+            note(machine, until, error)
+            differing = candidates
+        }
+        real.snapshot!.blocks = differing
+        return facts(machine, changed: differing.count, stored: differing.count, read: (known ?? allUsed(real)).count)
+    }
+
+    public func used(_ machine: Ref<Machine>, at time: SimTime) -> Bytes {
+        Bytes(machines[machine.index]!.used(history(machine, at: time)) * scale(machine))
+    }
+
+    public func written(_ machine: Ref<Machine>, from: SimTime, to: SimTime) -> Bytes {
+        let (before, after) = (progress(machine, at: from), progress(machine, at: to))
+        let count = after.overwrites - before.overwrites + after.grown - before.grown
+        return Bytes(bytes(Int(max(0, count)), machine))
+    }
+
+    /// Blocks the tracker names; nil where it cannot say.
+    private func tracked(_ real: RealMachine) -> [RealMachine.Place]? {
+        var blocks: [RealMachine.Place] = []
+        let unit = Int64(BlockContent.size)
+        for (index, disk) in real.disks.enumerated() {
+            guard case .ranges(let ranges, _) = disk.changes else { return nil }
+            for range in ranges {
+                for block in range.lowerBound / unit..<(range.upperBound + unit - 1) / unit {
+                    blocks.append(RealMachine.Place(disk: index, block: block))
+                }
+            }
+        }
+        return blocks
+    }
+
+    private func allUsed(_ real: RealMachine) -> [RealMachine.Place] {
+        let history = real.snapshot!.history
+        return (history.versions.indices.filter { history.versions[$0] > 0 }.map { real.places[$0] } + real.imageBlocks)
+            .sorted { ($0.disk, $0.block) < ($1.disk, $1.block) }
+    }
+
+    /// - Rule: PRC-5
+    private func withoutPageFile(_ blocks: [RealMachine.Place], _ real: RealMachine) -> [RealMachine.Place] {
+        let excluded = Set(real.places.prefix(real.pageFile))
+        return blocks.filter { !excluded.contains($0) }
+    }
+
+    /// Those of `blocks` in which snapshot and replica really differ.
+    private func differences(
+        _ machine: Ref<Machine>, _ real: RealMachine, _ blocks: [RealMachine.Place]
+    ) throws(StorageFault) -> [RealMachine.Place] {
+        let pool = try pool(of: machine)
+        guard let replica = try pool.replica(of: real.name) else { return blocks }
+        var differing: [RealMachine.Place] = []
+        let (left, right) = (Buffer(count: BlockContent.size), Buffer(count: BlockContent.size))
+        for (index, disk) in real.disks.enumerated() {
+            let device = try pool.device(of: real.name, at: replica.number, disk: disk.name)
+            for place in blocks where place.disk == index {
+                let offset = place.block * Int64(BlockContent.size)
+                let count = Int(min(Int64(BlockContent.size), disk.size - offset))
+                let (ours, theirs) = (left[0..<count], right[0..<count])
+                try source(disk).read(into: ours, at: offset)
+                do throws(StorageFault) {
+                    try device.read(into: theirs, at: offset)
+                    if UnsafeRawBufferPointer(ours).elementsEqual(UnsafeRawBufferPointer(theirs)) { continue }
+                } catch {
+                    // A block the pool cannot read is one that differs: the check mends it.
+                    guard error.kind == .damaged else { throw error }
+                }
+                differing.append(place)
+            }
+        }
+        return differing
+    }
+
+    private func source(_ disk: MachineDisk) throws(StorageFault) -> any BlockDevice {
+        guard let frozen = disk.frozen else {
+            throw StorageFault(
+                .missing, "ENGINE-SNAPSHOT", disk.name, "there is no snapshot to read",
+                action: "Take one first")
+        }
+        return frozen
+    }
+
+    // MARK: Acts
+
+    public func takeSnapshot(_ machine: Ref<Machine>, at time: SimTime) throws(PlaneFault) {
+        try reported(machine, time) { () throws(StorageFault) in
+            let real = machines[machine.index]!
+            try live(machine, until: time)
+            for disk in real.disks { try disk.takeSnapshot(created: created(time)) }
+            real.snapshot = RealMachine.Snapshot(at: time, history: real.history)
+        }
+    }
+
+    public func apply(_ purpose: DiskJob.Purpose, _ machine: Ref<Machine>, at snapshot: SimTime) throws(PlaneFault) {
+        try reported(machine, snapshot) { () throws(StorageFault) in
+            let real = machines[machine.index]!
+            let pool = try pool(of: machine)
+            let isFirst = try pool.datasources().allSatisfy { $0.name != real.name }
+            if isFirst { _ = try pool.add(real.name, time: seconds(snapshot)) }
+            var sources: [DiskSource] = []
+            for (index, disk) in real.disks.enumerated() {
+                let changes: DiskSource.Changes =
+                    if let blocks = real.snapshot!.blocks { .ranges(ranges(blocks, index, disk.size)) } else {
+                        .everything
+                    }
+                sources.append(DiskSource(name: disk.name, device: try source(disk), changes: changes))
+            }
+            // Which blocks a check compares is decided before, so that page files stay out of it.
+            let kind: SynchronizationKind = isFirst ? .initialReplica : .expressFull
+            _ = try pool.synchronize(
+                real.name, sources, kind: kind, at: seconds(snapshot), recoveryPoint: false)
+            if real.snapshot!.isWhole { real.noteWhole(at: snapshot) }
+        }
+    }
+
+    public func makePoint(_ machine: Ref<Machine>, at snapshot: SimTime) throws(PlaneFault) {
+        try reported(machine, snapshot) { () throws(StorageFault) in
+            let real = machines[machine.index]!
+            var sources: [DiskSource] = []
+            for disk in real.disks {
+                sources.append(DiskSource(name: disk.name, device: try source(disk), changes: .ranges([])))
+            }
+            let facts = try pool(of: machine).synchronize(
+                real.name, sources, at: seconds(snapshot), recoveryPoint: true, label: clock.text(snapshot))
+            real.notePoint(at: snapshot, number: facts.point)
+        }
+    }
+
+    public func releaseSnapshot(_ machine: Ref<Machine>, at time: SimTime) {
+        let real = machines[machine.index]!
+        do throws(StorageFault) {
+            // What the guest wrote meanwhile went to the differencing disks.
+            try live(machine, until: time)
+            for disk in real.disks { try disk.releaseSnapshot() }
+            real.snapshot = nil
+        } catch { note(machine, time, error) }
+    }
+
+    public func synchronized(_ machine: Ref<Machine>, at snapshot: SimTime) {
+        do throws(StorageFault) {
+            for disk in machines[machine.index]!.disks { try disk.confirm() }
+        } catch { note(machine, snapshot, error) }
+    }
+
+    public func crash(_ machine: Ref<Machine>, at time: SimTime) {
+        let real = machines[machine.index]!
+        do throws(StorageFault) {
+            try live(machine, until: time)
+            for disk in real.disks { try disk.crash() }
+            real.snapshot = nil
+        } catch { note(machine, time, error) }
+    }
+
+    public func prune(_ machine: Ref<Machine>, points: [SimTime]) {
+        let real = machines[machine.index]!
+        for time in points {
+            guard let number = real.removePoint(at: time) else { continue }
+            do throws(StorageFault) {
+                try pool(of: machine).prune(real.name, point: number)
+            } catch { note(machine, time, error) }
+        }
+    }
+
+    // MARK: Beneath
+
+    /// The pool of the DPM server that protects a machine; made when it is first asked for.
+    func pool(of machine: Ref<Machine>) throws(StorageFault) -> Pool {
+        let index = server[Int(machine.index)]
+        if let pool = pools[index] { return pool }
+        let path = folder + "/pools/" + world.servers[Int(index)].name
+        let pool = try Pool.create(at: path, on: files, guids: access.guids, time: seconds(.start))
+        pools[index] = pool
+        return pool
+    }
+
+    private func ranges(_ blocks: [RealMachine.Place], _ disk: Int, _ size: Int64) -> [Range<Int64>] {
+        let unit = Int64(BlockContent.size)
+        return blocks.compactMap { place in
+            guard place.disk == disk else { return nil }
+            return place.block * unit..<min(size, (place.block + 1) * unit)
+        }
+    }
+
+    private func reported(
+        _ machine: Ref<Machine>, _ time: SimTime, _ body: () throws(StorageFault) -> Void
+    ) throws(PlaneFault) {
+        do throws(StorageFault) { try body() } catch {
+            note(machine, time, error)
+            throw PlaneFault(error)
+        }
+    }
+
+    private func note(_ machine: Ref<Machine>, _ time: SimTime, _ fault: StorageFault) {
+        faults.append((world.machines[machine].name, time, fault.description))
+    }
+
+    private func seconds(_ time: SimTime) -> Int64 {
+        Int64(clock.startDate.daysSince1970) * 86_400 + time.nanoseconds / 1_000_000_000
+    }
+
+    /// Seconds since 2000-01-01, as VHD notes them.
+    private func created(_ time: SimTime) -> UInt32 { UInt32(clamping: seconds(time) - 946_684_800) }
+}

@@ -1,0 +1,3 @@
+import Engine
+import Testing
+@Suite("real machines in a run") struct RealRunTests {}
