@@ -169,6 +169,15 @@ public final class RealPlane: LivingPlane {
         return Bytes(bytes(Int(max(0, count)), machine))
     }
 
+    public func superseded(_ machine: Ref<Machine>, since: SimTime, until: SimTime) -> Bytes {
+        let real = machines[machine.index]!
+        let earlier = history(machine, at: since)
+        let places = history(machine, at: until).changed(since: earlier).filter {
+            $0 >= real.pageFile && earlier.versions[$0] > 0
+        }
+        return Bytes(bytes(places.count, machine))
+    }
+
     /// Blocks the tracker names; nil where it cannot say.
     private func tracked(_ real: RealMachine) -> [RealMachine.Place]? {
         var blocks: [RealMachine.Place] = []
@@ -312,6 +321,14 @@ public final class RealPlane: LivingPlane {
                 try pool(of: machine).prune(real.name, point: number)
             } catch { note(machine, time, error) }
         }
+    }
+
+    /// What a machine's replica and recovery points take in its pool, bytes of whole blocks times its scale.
+    public func held(_ machine: Ref<Machine>) throws(StorageFault) -> Bytes {
+        let pool = try pool(of: machine)
+        let name = world.machines[machine].name
+        let found = try pool.datasources().first { $0.name == name }
+        return Bytes((found?.held ?? 0) * scale(machine))
     }
 
     // MARK: Beneath

@@ -43,6 +43,9 @@ public protocol DataPlane: AnyObject {
     /// Bytes the guest writes in a span, counting a block as often as it is written: what a differencing disk may take.
     func written(_ machine: Ref<Machine>, from: SimTime, to: SimTime) -> Bytes
 
+    /// Bytes of blocks the replica had at `since` and has other versions of at `until`, each once: what a recovery point must keep.
+    func superseded(_ machine: Ref<Machine>, since: SimTime, until: SimTime) -> Bytes
+
     // MARK: Acts
 
     /// From now on the guest's writes go to differencing disks, so that what was there can be read in peace (VSS-5).

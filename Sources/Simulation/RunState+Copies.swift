@@ -149,7 +149,7 @@ extension RunState {
         swap(&chain, &copies[c].chain)
         let outcome = store(
             &chain, owner: machines.count + c, volume: Int(copy.poolVolume), group: copy.group, replica: used,
-            stored: copy.facts.stored.count)
+            stored: copy.facts.stored.count, until: copy.target)
         if outcome.error == 0 {
             chain.addPoint(at: copy.target, consistency: machines[copy.machine].consistency, inconsistentBefore: .zero)
             books.points += 1

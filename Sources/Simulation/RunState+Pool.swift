@@ -15,7 +15,7 @@ extension RunState {
         swap(&chain, &machines[m].chain)
         let outcome = store(
             &chain, owner: m, volume: Int(machines[m].poolVolume), group: machines[m].group!, replica: used,
-            stored: job.facts.stored.count)
+            stored: job.facts.stored.count, until: job.snapshotAt)
         swap(&chain, &machines[m].chain)
         if outcome.error == 0 { jobs[j]!.record.stored = Bytes(outcome.allocated) }
         return outcome.error
@@ -24,13 +24,18 @@ extension RunState {
     /// Writes `stored` bytes of blocks into a replica that is `replica` bytes large afterwards.
     ///
     /// Old versions that a recovery point needs stay, so they and the replica's growth take new space; everything else
-    /// is overwritten in place.
+    /// is overwritten in place: also a version that came after the newest point and that no point has seen.
     mutating func store(
-        _ chain: inout PointChain, owner: Int, volume: Int, group: Ref<ProtectionGroup>, replica: Int64, stored: Int64
+        _ chain: inout PointChain, owner: Int, volume: Int, group: Ref<ProtectionGroup>, replica: Int64, stored: Int64,
+        until snapshot: SimTime
     ) -> (error: Int32, allocated: Int64) {
         let new = min(stored, max(0, replica - chain.replica))
-        let overwritten = min(stored - new, chain.replica)
-        let kept = chain.pointCount > 0 ? overwritten : 0
+        var kept = chain.pointCount > 0 ? min(stored - new, chain.replica) : 0
+        if owner < machines.count, let newest = chain.newest, newest.delta > 0 {
+            // The second synchronization since that point, after a check: blocks of both are kept once.
+            let needed = plane.superseded(Ref(owner), since: newest.at, until: snapshot)
+            kept = min(kept, max(0, needed.count - newest.delta))
+        }
         books.applied += stored
         if volume >= 0 {
             let error = pool.take(
@@ -43,7 +48,7 @@ extension RunState {
             }
             if pool.share(of: volume) >= tuning.poolThreshold.value { raise(33514, .poolVolume, volume) }
         }
-        chain.applyChanges(overwritten: overwritten, new: new)
+        chain.applyChanges(overwritten: kept, new: new)
         books.storedNew += new + kept
         books.replacedInPlace += stored - new - kept
         return (0, new + kept)

@@ -10,6 +10,7 @@ struct RealRun {
     private let folder: String
     private let isTemporary: Bool
     private let clock: CivilClock
+    private let names: [String]
 
     /// Nil if the scenario has none.
     /// - Parameter folder: nil for a temporary one, which goes at the end.
@@ -21,6 +22,7 @@ struct RealRun {
                 action: "Say data: real for those whose bytes are to be files, or leave the option out")
         }
         clock = setting.clock
+        names = setting.world.machines.map(\.name)
         isTemporary = given == nil
         folder = try given.map(absolute) ?? Self.temporary()
         do {
@@ -44,9 +46,19 @@ struct RealRun {
 
     /// Holds every recovery point against what its machine's disks held then, and says what came of it.
     /// - Throws: the end of the program if one differs, or something went wrong beneath.
-    func judge() throws {
+    func judge(_ outcome: RunOutcome) throws {
         let terminal = Terminal.errors
         let verdicts = try plane.verify()
+        var booked = 0
+        for machine in plane.realMachines {
+            guard let replica = outcome.replicas.first(where: { $0.machine == machine.index }) else { continue }
+            let (model, held) = (replica.replica + replica.points, try plane.held(machine))
+            guard model != held else { continue }
+            booked += 1
+            terminal.line(
+                terminal.styled("books", .red)
+                    + " \(names[Int(machine.index)]): \(model) are booked, its pool holds \(held)")
+        }
         for fault in plane.faults.prefix(20) {
             terminal.line(
                 terminal.styled("fault", .red) + " \(fault.machine) at \(clock.text(fault.at)): \(fault.cause)")
@@ -62,7 +74,7 @@ struct RealRun {
         terminal.line(
             "\(plane.realMachines.count) real machine\(plane.realMachines.count == 1 ? "" : "s"): \(verdicts.count) recovery points read back, \(bytes), "
                 + (failed == 0 ? "each as its disks were" : "\(failed) of them not as their disks were"))
-        if failed > 0 { throw Ending.expectationFailed }
+        if failed > 0 || booked > 0 { throw Ending.expectationFailed }
     }
 
     func end() {

@@ -46,8 +46,7 @@ struct RunCommand: ParsableCommand {
         } catch let fault as ReportFault {
             throw broken(fault.object, fault.cause, fault.action)
         } catch let fault as StorageFault {
-            let complaint = Complaint(
-                object: fault.object, cause: fault.cause, action: fault.action, isFault: fault.kind != .badInput)
+            let complaint = Complaint(fault)
             complaint.print()
             throw complaint.status
         }
@@ -80,7 +79,7 @@ struct RunCommand: ParsableCommand {
         if let folder, !json { Terminal.output.line("report: \(folder.path)/index.html") }
         try chronicle.finish(outcome)
         try judge(outcome)
-        try real?.judge()
+        try real?.judge(outcome)
     }
 
     /// The archive that `--db` asks for.

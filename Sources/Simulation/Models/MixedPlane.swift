@@ -32,6 +32,10 @@ final class MixedPlane: DataPlane {
         plane(machine).written(machine, from: from, to: to)
     }
 
+    func superseded(_ machine: Ref<Machine>, since: SimTime, until: SimTime) -> Bytes {
+        plane(machine).superseded(machine, since: since, until: until)
+    }
+
     func takeSnapshot(_ machine: Ref<Machine>, at time: SimTime) throws(PlaneFault) {
         try plane(machine).takeSnapshot(machine, at: time)
     }

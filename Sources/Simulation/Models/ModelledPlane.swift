@@ -43,6 +43,12 @@ final class ModelledPlane: DataPlane {
         Bytes(Int64(models[Int(machine.index)].written(from: from, to: to)))
     }
 
+    func superseded(_ machine: Ref<Machine>, since: SimTime, until: SimTime) -> Bytes {
+        let model = models[Int(machine.index)]
+        let overwritten = Int64(model.overwritten(from: since, to: until))
+        return Bytes(overwritten - Int64(Double(overwritten) * model.pageFileShare))
+    }
+
     private func facts(_ machine: Ref<Machine>, changed: Int64, stored: Int64, read: Int64) -> TransferFacts {
         let ratio = wireRatios[Int(machine.index)]
         let sent = ratio > 1 ? Int64((Double(stored) / ratio).rounded(.up)) : stored

@@ -20,6 +20,8 @@ struct PointChain {
 
     var pointCount: Int { points.count }
     var oldest: SimTime? { points.first?.at }
+    /// The newest point, and what it keeps of blocks that were overwritten since.
+    var newest: Point? { points.last }
     /// What the points hold besides the replica.
     var pointBytes: Int64 { used - replica }
 
@@ -29,7 +31,7 @@ struct PointChain {
         points.append(Point(at: time, delta: 0, consistency: consistency, inconsistentBefore: inconsistentBefore))
     }
 
-    /// Writes into the replica: `overwritten` bytes of blocks it had, `new` bytes it had not.
+    /// Writes into the replica: `overwritten` bytes of blocks as the newest point has them, `new` bytes it had not.
     /// The newest point keeps the old versions; without a point they are gone.
     mutating func applyChanges(overwritten: Int64, new: Int64) {
         precondition(

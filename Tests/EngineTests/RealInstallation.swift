@@ -1,0 +1,73 @@
+import Engine
+import Files
+import Protection
+import Scenario
+import Simulation
+import Testing
+import Units
+
+/// A small installation with real machines, run on a disk in memory.
+struct RealInstallation {
+    var machines: String
+    var days = 6
+    var seed: UInt64 = 1
+    var extra = ""
+    var windows = "2016"
+
+    private var text: String {
+        """
+        name: real machines
+        duration: \(days) d
+        seed: \(seed)
+        servers:
+          - name: dpm-01
+            nic: 10 Gbit/s
+            pool: [{name: pool-01, capacity: 4 TB, read: 600 MB/s, write: 400 MB/s}]
+        hosts:
+          - name: hv-01
+            nic: 10 Gbit/s
+            windows: "\(windows)"
+            volumes: [{name: data, capacity: 2 TB, read: 500 MB/s, write: 400 MB/s}]
+        machines:
+        \(machines.split(separator: "\n").map { "  - {\($0), host: hv-01, data: real, scale: 10000}" }.joined(separator: "\n"))
+        groups:
+          - name: servers
+            members: all
+            disk: {retention: 3 d, times: "20:00"}
+        \(extra)
+        """
+    }
+
+    func setting() throws -> Setting {
+        let read = ScenarioReader.read(path: "/s/real.yaml", files: MemoryFiles(["/s/real.yaml": text]))
+        try #require(read.problems.isEmpty, "\(read.problems)")
+        return try #require(read.setting)
+    }
+
+    struct Result {
+        var setting: Setting
+        var outcome: RunOutcome
+        var plane: RealPlane
+        var jobs: [JobRecord]
+    }
+
+    func run(on files: any FileSystem = SimulatedDisk()) throws -> Result {
+        let setting = try setting()
+        let plane = try RealPlane(
+            world: setting.world, seed: setting.seed, clock: setting.clock, folder: "/real", files: files)
+        let notebook = Notebook()
+        let outcome = Run(setting: setting, ledger: notebook, real: plane, checksInvariants: true).finish()
+        return Result(setting: setting, outcome: outcome, plane: plane, jobs: notebook.jobs)
+    }
+}
+
+/// Keeps the jobs of a run.
+final class Notebook: Ledger {
+    var jobs: [JobRecord] = []
+    func note(_ job: JobRecord) { jobs.append(job) }
+    func note(_ alert: AlertRecord) {}
+    func note(_ missed: MissedPoint) {}
+    func note(_ incident: IncidentRecord) {}
+    func notePool(_ level: Level) {}
+    func noteTapes(_ level: Level) {}
+}
