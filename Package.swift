@@ -48,6 +48,10 @@ let package = Package(
             dependencies: [
                 "DiskImages", "Files", "Units", "CZstd", "CMapFile", .product(name: "GRDB", package: "GRDB.swift"),
             ], exclude: ["README.md"], swiftSettings: hot),
+        .systemLibrary(name: "CTSK", pkgConfig: "tsk", providers: [.apt(["libtsk-dev"])]),
+        .target(
+            name: "GuestFiles", dependencies: ["DiskImages", "Files", "Units", "CTSK"], exclude: ["README.md"],
+            swiftSettings: strict),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(
             name: "Tape", dependencies: ["Files", "Protection", "Units", "CZstd", "COpenSSL"],
@@ -58,7 +62,7 @@ let package = Package(
             name: "dpmsim",
             dependencies: [
                 "Units", "Kernel", "Protection", "Scenario", "Jobs", "Simulation", "Catalog", "Reports",
-                "Files", "DiskImages", "StoragePool", "Tape",
+                "Files", "DiskImages", "GuestFiles", "StoragePool", "Tape",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], exclude: ["README.md"], swiftSettings: strict),
         .testTarget(name: "UnitsTests", dependencies: ["Units"], swiftSettings: strict),
@@ -83,6 +87,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "DiskImagesTests", dependencies: ["DiskImages", "Files", "BlockDeviceContract"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GuestFilesTests", dependencies: ["GuestFiles", "DiskImages", "Files", "BlockDeviceContract"],
             swiftSettings: strict),
         .testTarget(
             name: "StoragePoolTests",

@@ -12,6 +12,6 @@ import ArgumentParser
         version: dpmsimVersion,
         subcommands: [
             RunCommand.self, CheckCommand.self, ExplainCommand.self, SchemaCommand.self, RulesCommand.self,
-            Validate.self, ImageCommand.self, TapeCommand.self, PoolCommand.self,
+            Validate.self, ImageCommand.self, TapeCommand.self, PoolCommand.self, FilesCommand.self,
         ])
 }
