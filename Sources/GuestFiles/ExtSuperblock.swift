@@ -18,6 +18,8 @@ struct ExtSuperblock: Hashable, Sendable {
         guard shift <= 6 else { return nil }
         blockSize = 1024 << Int64(shift)
         (compatible, incompatible) = (bytes.little(at: 92), bytes.little(at: 96))
+        // A journal that lies alone on its device has a superblock too, and no files.
+        guard incompatible & 0x8 == 0 else { return nil }
         let high = incompatible & 0x80 != 0 ? Int64(bytes.little(UInt32.self, at: 0x150)) : 0
         guard high < 1 << 20 else { return nil }
         blockCount = high << 32 | Int64(bytes.little(UInt32.self, at: 4))

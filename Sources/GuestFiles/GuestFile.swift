@@ -6,7 +6,7 @@ public import Files
 public struct DataRun: Hashable, Sendable {
     /// Bytes of the file.
     public var range: Range<Int64>
-    /// Where they begin on the disk, bytes; nil for a hole, which reads as zeros.
+    /// Where they begin on the volume, bytes; nil for a hole, which reads as zeros.
     public var place: Int64?
 }
 
@@ -64,25 +64,44 @@ public final class GuestFile {
     /// Which of `streams` has this name; nil if none.
     public func stream(_ name: String) -> Int? { streams.firstIndex { $0.name == name } }
 
-    /// Where the bytes of a stream lie on the disk, in order and without gaps up to its size; nil if they lie nowhere as they are,
+    /// Where the bytes of a stream lie on the volume, in order and without gaps up to its size; nil if they lie nowhere as they are,
     /// for they are compressed, encrypted, or kept among the metadata.
     ///
     /// Faults: `GUEST-DAMAGED` if runs contradict each other or the volume.
     public func runs(of stream: Int) throws(StorageFault) -> [DataRun]? {
+        let size = streams[stream].size
+        if size == 0 { return [] }
+        guard let clusters = try clusters(of: stream) else { return nil }
+        let written = attributes[stream].pointee.nrd.initsize
+        guard written >= 0 else { throw .guestDamaged(path, "\(written) bytes of it were written") }
+        var runs: [DataRun] = []
+        for run in clusters where run.range.lowerBound < size {
+            add(run.range.clamped(to: 0..<size), run.place, written: written, to: &runs)
+        }
+        let next = runs.last?.range.upperBound ?? 0
+        guard next >= min(size, written) else {
+            throw .guestDamaged(path, "where its content from byte \(next) on lies is not noted")
+        }
+        if next < size { add(next..<size, nil, written: written, to: &runs) }
+        return runs
+    }
+
+    /// The whole clusters that a stream has, in order and without gaps, written to or not; nil as for `runs`.
+    func clusters(of stream: Int) throws(StorageFault) -> [DataRun]? {
         let (attribute, facts) = (attributes[stream], streams[stream])
-        if facts.size == 0 { return [] }
         guard attribute.has(TSK_FS_ATTR_NONRES), !facts.isCompressed, !facts.isEncrypted,
             attribute.pointee.nrd.skiplen == 0
         else { return nil }
         let (block, volume) = (file.volume.blockSize, file.volume.device.size)
-        let written = attribute.pointee.nrd.initsize
-        guard written >= 0 else { throw .guestDamaged(path, "\(written) bytes of it were written") }
         var runs: [DataRun] = []
         var next: Int64 = 0
         var link = attribute.pointee.nrd.run
-        while let run = link?.pointee, next < facts.size {
+        while let run = link?.pointee {
+            link = run.next
+            // libtsk ends a list with an empty run at times.
+            if run.len == 0 { continue }
             let (most, count) = (UInt64(Int64.max / block), UInt64(run.len))
-            guard run.offset <= most, count > 0, count <= most - run.offset, Int64(run.offset) * block == next else {
+            guard run.offset <= most, count <= most - run.offset, Int64(run.offset) * block == next else {
                 throw .guestDamaged(path, "the run at byte \(next) of its content does not follow the one before")
             }
             let kind = run.flags.rawValue
@@ -90,29 +109,25 @@ public final class GuestFile {
                 throw .guestDamaged(path, "where its content from byte \(next) on lies is not known any more")
             }
             guard kind & TSK_FS_ATTR_RUN_FLAG_ENCRYPTED.rawValue == 0 else { return nil }
-            let range = next..<min(facts.size, next + Int64(count) * block)
+            let range = next..<next + Int64(count) * block
             let isHole = kind & TSK_FS_ATTR_RUN_FLAG_SPARSE.rawValue != 0
             if !isHole {
-                guard run.addr <= UInt64(volume / block), Int64(run.addr) * block <= volume - Int64(range.count) else {
+                guard run.addr <= UInt64(volume / block), count <= UInt64(volume / block) - run.addr else {
                     throw .guestDamaged(path, "its content from byte \(next) on lies outside the volume")
                 }
             }
-            add(range, isHole ? nil : Int64(run.addr) * block, written: written, to: &runs)
+            runs.append(DataRun(range: range, place: isHole ? nil : Int64(run.addr) * block))
             next = range.upperBound
-            link = run.next
         }
-        guard next >= facts.size || next >= written else {
-            throw .guestDamaged(path, "where its content from byte \(next) on lies is not noted")
-        }
-        if next < facts.size { add(next..<facts.size, nil, written: written, to: &runs) }
         return runs
     }
 
     /// Appends a run; what was allocated but never written reads as zeros.
     private func add(_ range: Range<Int64>, _ place: Int64?, written: Int64, to runs: inout [DataRun]) {
         let end = min(range.upperBound, max(range.lowerBound, written))
-        for (part, place) in [(range.lowerBound..<end, place), (end..<range.upperBound, nil)] where !part.isEmpty {
-            if let last = runs.last, let before = last.place, before + Int64(last.range.count) == place {
+        let parts: [(Range<Int64>, Int64?)] = [(range.lowerBound..<end, place), (end..<range.upperBound, nil)]
+        for (part, place) in parts where !part.isEmpty {
+            if let last = runs.last, let before = last.place, let place, before + Int64(last.range.count) == place {
                 runs[runs.count - 1].range = last.range.lowerBound..<part.upperBound
             } else if let last = runs.last, last.place == nil, place == nil {
                 runs[runs.count - 1].range = last.range.lowerBound..<part.upperBound

@@ -24,8 +24,35 @@ public final class GuestVolume {
 
     init(_ device: any BlockDevice, facts: VolumeFacts) throws(StorageFault) {
         self.facts = facts
-        sleuth = try SleuthVolume(device, kind: facts.kind)
-        self.device = device
+        let opened = try SleuthVolume(device, kind: facts.kind)
+        guard facts.kind.isExt else {
+            (sleuth, self.device) = (opened, device)
+            (label, notes) = try VolumeNotes.read(opened)
+            return
+        }
+        guard let block = ExtSuperblock(try device.bytes(1024, at: ExtSuperblock.place)) else {
+            throw .guestDamaged(device.name, "its superblock does not hold together")
+        }
+        label = block.label.isEmpty ? nil : block.label
+        if block.hasEncryption { notes.append("files that it encrypts are recovered as they lie there, encrypted") }
+        guard block.needsRecovery else {
+            (sleuth, self.device) = (opened, device)
+            if block.state & 1 == 0 { notes.append("it was not closed cleanly, and has no journal") }
+            return
+        }
+        var replayed: JournalReplay?
+        do throws(StorageFault) {
+            replayed = try JournalReplay(of: opened, block)
+        } catch {
+            notes.append("its journal was not replayed, files written last may be missing: \(error.cause)")
+        }
+        if let replayed {
+            notes.append(replayed.note)
+            self.device = ReplayedDevice(device, replayed)
+            sleuth = try SleuthVolume(self.device, kind: facts.kind)
+        } else {
+            (sleuth, self.device) = (opened, device)
+        }
     }
 
     private var root: GuestEntry {

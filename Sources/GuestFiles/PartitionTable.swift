@@ -120,6 +120,7 @@ private struct GPT {
         if let entries = try Self.entries(at: 1, of: device, sector) {
             read(entries, of: device, sector)
         } else {
+            guard device.size >= 2 * sector else { return nil }
             let mark = try device.bytes(8, at: sector)
             guard trusting || mark == Array("EFI PART".utf8),
                 let entries = try Self.entries(at: last, of: device, sector)
