@@ -79,7 +79,7 @@ public final class GuestFile {
             add(run.range.clamped(to: 0..<size), run.place, written: written, to: &runs)
         }
         let next = runs.last?.range.upperBound ?? 0
-        guard next >= min(size, written) else {
+        guard next >= min(size, written) || file.volume.kind.isExt else {
             throw .guestDamaged(path, "where its content from byte \(next) on lies is not noted")
         }
         if next < size { add(next..<size, nil, written: written, to: &runs) }
@@ -105,12 +105,14 @@ public final class GuestFile {
                 throw .guestDamaged(path, "the run at byte \(next) of its content does not follow the one before")
             }
             let kind = run.flags.rawValue
-            guard kind & TSK_FS_ATTR_RUN_FLAG_FILLER.rawValue == 0 else {
+            // What ext has no block for is a hole; elsewhere libtsk did not find where it is.
+            let isUnknown = kind & TSK_FS_ATTR_RUN_FLAG_FILLER.rawValue != 0
+            guard !isUnknown || file.volume.kind.isExt else {
                 throw .guestDamaged(path, "where its content from byte \(next) on lies is not known any more")
             }
             guard kind & TSK_FS_ATTR_RUN_FLAG_ENCRYPTED.rawValue == 0 else { return nil }
             let range = next..<next + Int64(count) * block
-            let isHole = kind & TSK_FS_ATTR_RUN_FLAG_SPARSE.rawValue != 0
+            let isHole = isUnknown || kind & TSK_FS_ATTR_RUN_FLAG_SPARSE.rawValue != 0
             if !isHole {
                 guard run.addr <= UInt64(volume / block), count <= UInt64(volume / block) - run.addr else {
                     throw .guestDamaged(path, "its content from byte \(next) on lies outside the volume")

@@ -94,11 +94,15 @@ final class SleuthVolume {
         return names
     }
 
+    private static let madeUp: Set<String> = [
+        "$ALLOC_BITMAP", "$UPCASE_TABLE", "$EMPTY_VOLUME_LABEL", "$VOLUME_GUID", "$TEX_FAT", "$ACCESS_CONTROL_TABLE",
+    ]
+
     /// Labels and tables of FAT and exFAT that libtsk lists as if they were files.
     private func isMadeUp(_ name: [UInt8], number: UInt64, in folder: UInt64) -> Bool {
         guard folder == root else { return false }
         let text = String(decoding: name, as: UTF8.self)
         if kind.isFAT || kind == .exfat, text.hasSuffix(" (Volume Label Entry)") { return true }
-        return kind == .exfat && ["$ALLOC_BITMAP", "$UPCASE_TABLE", "$VOLUME_LABEL"].contains(text)
+        return kind == .exfat && Self.madeUp.contains(text)
     }
 }
