@@ -48,6 +48,10 @@ let package = Package(
             dependencies: [
                 "DiskImages", "Files", "Units", "CZstd", "CMapFile", .product(name: "GRDB", package: "GRDB.swift"),
             ], exclude: ["README.md"], swiftSettings: hot),
+        .systemLibrary(name: "CTSK", pkgConfig: "tsk", providers: [.apt(["libtsk-dev"])]),
+        .target(
+            name: "GuestFiles", dependencies: ["DiskImages", "Files", "Units", "CTSK"], exclude: ["README.md"],
+            swiftSettings: strict),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(
             name: "Tape", dependencies: ["Files", "Protection", "Units", "CZstd", "COpenSSL"],
@@ -55,13 +59,14 @@ let package = Package(
                 "README.md", "FORMAT-CARTRIDGE.md", "FORMAT-SEALING.md", "FORMAT-SETS.md", "FORMAT-EXCHANGE.md",
             ], swiftSettings: hot),
         .target(
-            name: "Engine", dependencies: ["Jobs", "StoragePool", "DiskImages", "Files", "Protection", "Units"],
+            name: "Engine",
+            dependencies: ["Jobs", "StoragePool", "GuestFiles", "DiskImages", "Files", "Protection", "Units"],
             exclude: ["README.md"], swiftSettings: strict),
         .executableTarget(
             name: "dpmsim",
             dependencies: [
                 "Units", "Kernel", "Protection", "Scenario", "Jobs", "Simulation", "Catalog", "Reports",
-                "Files", "DiskImages", "StoragePool", "Tape", "Engine",
+                "Files", "DiskImages", "GuestFiles", "StoragePool", "Tape", "Engine",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], exclude: ["README.md"], swiftSettings: strict),
         .testTarget(name: "UnitsTests", dependencies: ["Units"], swiftSettings: strict),
@@ -86,6 +91,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "DiskImagesTests", dependencies: ["DiskImages", "Files", "BlockDeviceContract"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "GuestFilesTests", dependencies: ["GuestFiles", "DiskImages", "Files", "BlockDeviceContract"],
             swiftSettings: strict),
         .testTarget(
             name: "StoragePoolTests",

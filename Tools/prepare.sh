@@ -1,7 +1,7 @@
 # Sourced by the commands of this folder: stages with their seconds, and what a fresh Debian machine lacks.
 
 # What the build needs.
-build_packages=(libsqlite3-dev libssl-dev libxxhash-dev libzstd-dev pkg-config)
+build_packages=(libsqlite3-dev libssl-dev libtsk-dev libxxhash-dev libzstd-dev pkg-config)
 
 stage_name=
 stage_began=0

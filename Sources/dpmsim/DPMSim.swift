@@ -13,5 +13,6 @@ import ArgumentParser
         subcommands: [
             RunCommand.self, CheckCommand.self, ExplainCommand.self, SchemaCommand.self, RulesCommand.self,
             CalibrateCommand.self, Validate.self, ImageCommand.self, TapeCommand.self, PoolCommand.self,
+            FilesCommand.self,
         ])
 }

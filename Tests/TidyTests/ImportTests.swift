@@ -14,7 +14,7 @@ private let arrows: [String: Set<String>] = [
     "DiskImages": ["Files", "Units"],
     // In the tests, but no test target itself.
     "BlockDeviceContract": ["DiskImages", "Files"],
-    "GuestFiles": ["DiskImages", "Units", "CTSK"],
+    "GuestFiles": ["DiskImages", "Files", "Units", "CTSK"],
     "StoragePool": ["DiskImages", "Files", "Units", "GRDB", "CZstd", "CMapFile"],
     "Tape": ["Files", "Protection", "Units", "CZstd", "COpenSSL"],
     "Engine": ["Jobs", "StoragePool", "Tape", "GuestFiles", "DiskImages", "Files", "Protection", "Units"],
