@@ -41,6 +41,8 @@ public struct ScriptLine: Sendable, Hashable {
     public var timing: Timing
     /// How long it lasts; nil where nothing is to be repaired (a migration), or never is.
     public var lasts: TimeDistribution?
+    /// The name by which expectations speak of it; empty for none.
+    public var label = ""
     public init(_ happening: Happening, _ timing: Timing, lasts: TimeDistribution?) {
         (self.happening, self.timing, self.lasts) = (happening, timing, lasts)
     }
@@ -67,6 +69,7 @@ public struct Setting: Sendable, Hashable {
     public var world = World()
     public var script: [ScriptLine] = []
     public var goals = Goals()
+    public var expectations: [Expectation] = []
     public var tuning = Tuning()
     public var seed: UInt64 = 1
     public var duration = SimDuration.days(28)

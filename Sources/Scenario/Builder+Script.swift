@@ -30,7 +30,12 @@ extension Builder {
                 }
             }
         }
-        setting.script += happenings.map { ScriptLine($0, timing, lasts: lasts) }
+        let label = fields.has("label") ? fields.text("label") ?? "" : ""
+        setting.script += happenings.map {
+            var line = ScriptLine($0, timing, lasts: lasts)
+            line.label = label
+            return line
+        }
     }
 
     private func timing(_ fields: Fields) -> ScriptLine.Timing? {

@@ -5,7 +5,7 @@ internal import Units
 enum Tables {
     static let all: [Table] =
         [root, goals, tuning, domain, site, link] + serverTables + hostTables + machineTables + groupTables
-        + [scriptLine]
+        + [scriptLine] + expectationTables
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
     static func named(_ name: String) -> Table {
@@ -40,7 +40,7 @@ enum Tables {
             Field("inventory", .oneOrMany(.record("inventory")), "virtual machines from CSV files"),
             Field("groups", .list(.record("group")), "protection groups"),
             Field("script", .list(.record("script line")), "migrations, failures and maintenance"),
-            Field("expectations", .list(.anyRecord), "read for their form only; without effect in this version"),
+            Field("expect", .list(.record("expectation")), "what a run of it must show; dpmsim test judges it"),
         ])
 
     static let goals = Table(
@@ -118,5 +118,6 @@ enum Tables {
             Field("lasts", .distribution, "until it is repaired; left out: for good, or at once for a migration"),
             Field("to", .references("host"), "migration: the new hosts, in turn"),
             Field("storage", .references("volume"), "migration: the new volumes, in turn, if storage moves too"),
+            Field("label", .text, "the name by which expectations speak of it"),
         ])
 }

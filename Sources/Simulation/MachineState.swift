@@ -10,7 +10,7 @@ struct MachineState {
     var volume: Ref<Volume>
     var isRunning: Bool
     var group: Ref<ProtectionGroup>?
-    var replica = ReplicaState.creationPending
+    private(set) var replica = ReplicaState.creationPending
     /// Snapshot time of the last synchronization applied.
     var synchronized = SimTime.never
     var poolVolume: Int32 = -1
@@ -38,6 +38,26 @@ struct MachineState {
     /// What the snapshot will be: decided once, since the configuration does not change.
     var mode: BackupMode
     var consistency: Consistency
+
+    init(host: Ref<Host>, volume: Ref<Volume>, isRunning: Bool, mode: BackupMode, consistency: Consistency) {
+        (self.host, self.volume, self.isRunning) = (host, volume, isRunning)
+        (self.mode, self.consistency) = (mode, consistency)
+    }
+
+    /// - Returns: whether the state is another one.
+    fileprivate mutating func become(_ state: ReplicaState) -> Bool {
+        let changes = replica != state
+        replica = state
+        return changes
+    }
+}
+
+extension RunState {
+    /// The only way a replica comes into another state, so that the ledger has all of them.
+    mutating func become(_ m: Int, _ state: ReplicaState) {
+        guard machines[m].become(state) else { return }
+        ledger.note(ReplicaChange(at: agenda.now, machine: Int32(m), state: state))
+    }
 }
 
 extension [MachineState] {

@@ -52,9 +52,9 @@ extension RunState {
         let j = store(job)
         machines[m].job = Int32(j)
         switch purpose {
-        case .replicaCreation: machines[m].replica = .creationInProgress
+        case .replicaCreation: become(m, .creationInProgress)
         case .consistencyCheck:
-            machines[m].replica = .checkInProgress
+            become(m, .checkInProgress)
             raise(3104, .machine, m)
         case .expressFull: break
         }
@@ -403,10 +403,10 @@ extension RunState {
         resolve(3122, .host, Int(jobs[j]!.host.index))
         switch purpose {
         case .replicaCreation:
-            machines[m].replica = .ok
+            become(m, .ok)
             for id: Int32 in [3105, 3118, 3119] { resolve(id, .machine, m) }
         case .consistencyCheck:
-            machines[m].replica = .ok
+            become(m, .ok)
             if machines[m].inconsistentSince != .never {
                 machines[m].inconsistentFor += agenda.now - machines[m].inconsistentSince
                 machines[m].inconsistentSince = .never
@@ -430,7 +430,7 @@ extension RunState {
         case .replicaCreation: becomesInconsistent(m, error: record.error, delay: tuning.autoCheckDelay)
         case .consistencyCheck:
             resolve(3104, .machine, m)
-            machines[m].replica = .inconsistent
+            become(m, .inconsistent)
             raise(3106, .machine, m, error: record.error)
             if world.groups[Int(record.group)].automaticChecks {
                 scheduleCheck(m, after: recheckDelay(Int(record.attempt)), attempt: Int(record.attempt) + 1)
@@ -458,7 +458,7 @@ extension RunState {
     mutating func becomesInconsistent(_ m: Int, error: Int32, delay: SimDuration) {
         guard machines[m].group != nil, machines[m].replica != .inconsistent, machines[m].replica != .creationPending
         else { return }
-        machines[m].replica = .inconsistent
+        become(m, .inconsistent)
         machines[m].inconsistentSince = agenda.now
         raise(3106, .machine, m, error: error)
         if world.groups[machines[m].group!].automaticChecks { scheduleCheck(m, after: delay) }

@@ -33,6 +33,7 @@ extension RunState {
 
     private mutating func incident(_ title: String, _ object: String, line n: Int) -> Int {
         incidents.append(IncidentRecord(at: agenda.now, title: title, object: object))
+        incidents[incidents.count - 1].line = Int32(n)
         lineIncident[n] = Int32(incidents.count - 1)
         return incidents.count - 1
     }
@@ -167,6 +168,7 @@ extension RunState {
         machineCount[Int(host.index)] += 1
         machines[m].host = host
         machines[m].route = -1
+        ledger.note(MachineMove(at: agenda.now, machine: Int32(m), host: host.index))
     }
 
     /// LIV-1: drained machines move inside the cluster and keep their tracking; on a stand-alone host they are shut down.
@@ -209,7 +211,7 @@ extension RunState {
         for m in machines.indices where machines[m].poolVolume == volume.index {
             incidents[i].machines += 1
             if machines[m].replica == .ok || machines[m].replica == .inconsistent {
-                machines[m].replica = .missing
+                become(m, .missing)
                 machines[m].incident = Int32(i)
             }
         }
@@ -220,7 +222,7 @@ extension RunState {
         poolVolumeUp[v] = true
         resolve(world.poolVolumes[volume].kind == .modern ? 33518 : 3120, .poolVolume, v)
         for m in machines.indices where machines[m].poolVolume == volume.index && machines[m].replica == .missing {
-            machines[m].replica = .ok
+            become(m, .ok)
             machines[m].checkKind = .heavy
             becomesInconsistent(m, error: 62, delay: tuning.autoCheckDelay)
         }

@@ -11,7 +11,8 @@ import ArgumentParser
             """,
         version: dpmsimVersion,
         subcommands: [
-            RunCommand.self, CheckCommand.self, ExplainCommand.self, SchemaCommand.self, RulesCommand.self,
+            RunCommand.self, TestCommand.self, CheckCommand.self, ExplainCommand.self, SchemaCommand.self,
+            RulesCommand.self,
             Validate.self, ImageCommand.self, TapeCommand.self, PoolCommand.self,
         ])
 }

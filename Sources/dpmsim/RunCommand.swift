@@ -67,6 +67,7 @@ struct RunCommand: ParsableCommand {
         if let folder, !json { Terminal.output.line("report: \(folder.path)/index.html") }
         try chronicle.finish(outcome)
         try judge(outcome)
+        if facts.expectations.contains(where: { !$0.held }) { throw Ending.expectationFailed }
     }
 
     /// The archive that `--db` asks for.
