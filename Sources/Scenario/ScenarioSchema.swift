@@ -79,7 +79,7 @@ public enum ScenarioSchema {
             ])
         case .either(let shapes): return .object([("anyOf", .array(shapes.map { schema($0) }))])
         case .bound(.count): return scalar
-        case .bound, .point, .period, .deadline: return .object([("type", .text("string"))])
+        case .bound, .point, .period, .deadline, .step, .offset: return .object([("type", .text("string"))])
         }
     }
 

@@ -30,12 +30,14 @@ struct MachineState {
     var lastPoint = SimTime.never
     /// Why backups fail since it moved where DPM cannot follow (LIV-3, LIV-4); 0 if nothing speaks against them.
     var moveError: Int32 = 0
+    /// What its VSS writer answers; 0 while it works.
+    var vssError: Int32 = 0
     /// That error goes when the Summary Manager has run (LIV-9).
     var waitsForSummary = false
     /// How long its replica was inconsistent in all, and since when it is; that time does not count as age of its points.
     var inconsistentFor = SimDuration.zero
     var inconsistentSince = SimTime.never
-    /// What the snapshot will be: decided once, since the configuration does not change.
+    /// What the snapshot will be; decided anew when the configuration changes (`reconfigure`).
     var mode: BackupMode
     var consistency: Consistency
 

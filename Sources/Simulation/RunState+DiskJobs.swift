@@ -51,6 +51,7 @@ extension RunState {
             volume: machines[m].volume)
         let j = store(job)
         machines[m].job = Int32(j)
+        if !watches.isEmpty { stepReached(j) }
         switch purpose {
         case .replicaCreation: become(m, .creationInProgress)
         case .consistencyCheck:
@@ -164,6 +165,7 @@ extension RunState {
         guard let act = jobs[j]!.steps.receive(input) else {
             preconditionFailure("job \(jobs[j]!.record.id) in \(jobs[j]!.steps.state) got \(input)")
         }
+        if !watches.isEmpty { stepReached(j) }
         switch act {
         case .claim: claim(j)
         case .takeSnapshot: takeSnapshot(j)
@@ -193,15 +195,13 @@ extension RunState {
     private mutating func takeSnapshot(_ j: Int) {
         let job = jobs[j]!
         let m = Int(job.machine.index)
-        let h = Int(job.host.index)
         let v = Int(job.volume.index)
-        if !hostUp[h]
-            || topology.way(from: world.hosts[job.host].site, to: world.servers[Int(job.record.server)].site) == nil
-            || !linksUp(from: world.hosts[job.host].site, to: world.servers[Int(job.record.server)].site)
-        {
-            raise(3122, .host, h)
+        if !isReachable(job.host, from: Int(job.record.server)) {
+            raise(3122, .host, Int(job.host.index))
             return breakJob(j, error: 41)
         }
+        let fault = outsideFault(job)
+        if fault != 0 { return breakJob(j, error: fault) }
         if machines[m].moveError != 0 { return breakJob(j, error: machines[m].moveError) }
         if let refusal = world.backupObstacle(for: job.machine, on: job.host) {
             return breakJob(j, error: Int32(refusal.id))
@@ -255,6 +255,7 @@ extension RunState {
         if bytes == 0 { return transferred(job: j) }
         jobs[j]!.transfer = startTransfer(
             route, bytes: bytes, cap: Double(tuning.streamRate.bytesPerSecond), owner: TransferOwner(.disk, j))
+        if !watches.isEmpty { transferBegan(jobs[j]!.transfer!, of: bytes, job.record.kind, job.machine) }
     }
 
     mutating func transferred(job j: Int) {
