@@ -302,6 +302,7 @@ extension Builder {
         if text == "start" { return .at(.start) }
         if text == "end" { return .end }
         if let (span, name) = parted(text, " after "), let duration = SimDuration(span), duration >= .zero {
+            if name == "start" { return .at(.start + duration) }
             return label(Item(text: name, spot: item.spot, path: item.path)).map { .after(duration, label: $0) }
         }
         if labels.contains(text) { return .after(.zero, label: text) }

@@ -17,7 +17,8 @@ struct FaultTests {
         installation.happens(.partition(Ref(0)), day: 2, hour: 18, lasts: .hours(12))
         let (book, outcome) = installation.run()
         #expect(Set(failures(book, 41).map(\.machine)) == [0])
-        #expect(book.alerts.filter { $0.id == 3122 }.map(\.resolved) == [.start + .days(3) + .hours(6)])
+        let resolved: [SimTime?] = [SimTime.start + .hours(78)]
+        #expect(book.alerts.filter { $0.id == 3122 }.map(\.resolved) == resolved)
         #expect(book.jobs(.consistencyCheck).isEmpty && outcome.replicas.allSatisfy { $0.state == .ok })
     }
 
@@ -186,9 +187,9 @@ struct FaultTests {
 
     // MARK: Tapes
 
-    private func taped(encrypted: Bool = false) -> Installation {
+    private func taped(encrypted: Bool = false, tapes: Int = 4) -> Installation {
         var installation = Installation(machines: 2, days: 9)
-        installation.addTape(tapes: 4, retention: CalendarSpan(4, .weeks))
+        installation.addTape(tapes: tapes, retention: CalendarSpan(4, .weeks))
         installation.setting.world.groups[0].longTermTape[0].frequency = .daily
         if encrypted { installation.setting.world.groups[0].tape!.encoding = .encrypt }
         return installation
@@ -209,8 +210,8 @@ struct FaultTests {
 
     @Test("cartridges that are not there leave nothing to write to: 24050, and the threshold of free tapes is told")
     func missing() {
-        var installation = taped()
-        for n in 0..<4 { installation.happens(.cartridgeMissing(Ref(n)), day: 2, hour: 1, lasts: .hours(24)) }
+        var installation = taped(tapes: 9)
+        for n in 0..<9 { installation.happens(.cartridgeMissing(Ref(n)), day: 2, hour: 1, lasts: .hours(24)) }
         let (book, _) = installation.run()
         let failed = book.jobs(.tapeBackup, .failed, error: 24050)
         #expect(!failed.isEmpty && failed.allSatisfy { $0.due < .start + .days(3) + .hours(2) })
