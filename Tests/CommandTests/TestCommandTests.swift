@@ -57,6 +57,36 @@ private func outside(_ path: String, _ arguments: [String]) throws -> (status: I
         #expect(result.output.contains(" 0 failed."))
     }
 
+    @Test("what one side of a rule expects is not seen on the other side, so none of it is expected in vain")
+    func sidesDiffer() throws {
+        let rules = Program.repository.appendingPathComponent("Scenarios/rules")
+        let scratch = try Scratch()
+        var count = 0
+        for rule in try FileManager.default.contentsOfDirectory(atPath: rules.path).sorted() {
+            let sides = ["obeyed", "broken"].compactMap { side in
+                try? String(contentsOf: rules.appendingPathComponent("\(rule)/\(side).yaml"), encoding: .utf8)
+            }
+            guard sides.count == 2 else { continue }
+            let parts = sides.map { $0.components(separatedBy: "\nexpect:\n") }
+            for (world, expectations) in [(0, 1), (1, 0)] {
+                let text = parts[world][0] + "\nexpect:\n" + parts[expectations][1]
+                _ = try scratch.write(text, to: "\(rule)-\(world).yaml")
+                count += 1
+            }
+        }
+        #expect(count > 100)
+        let output = try Program.run(["test", scratch.folder.path, "--json"]).output
+        let results = try #require(JSONSerialization.jsonObject(with: Data(output.utf8)) as? [[String: Any]])
+        #expect(results.count == count)
+        for result in results {
+            let checks = result["checks"] as? [[String: Any]] ?? []
+            let problems = result["problems"] as? [String] ?? []
+            #expect(
+                !problems.isEmpty || checks.contains { $0["held"] as? Bool == false },
+                "\(result["file"] ?? ""): all holds on the other side")
+        }
+    }
+
     @Test("a failed expectation ends with 1, and says what was expected, seen, and what happened around it")
     func failure() throws {
         let scratch = try Scratch()
