@@ -9,6 +9,9 @@ public final class Chronicle: Ledger {
     public private(set) var alerts: [AlertRecord] = []
     public private(set) var missed: [MissedPoint] = []
     public private(set) var incidents: [IncidentRecord] = []
+    /// In the order they came.
+    public private(set) var replicaChanges: [ReplicaChange] = []
+    public private(set) var moves: [MachineMove] = []
     /// Bytes used per pool volume, in the world's order.
     public private(set) var poolLevels = LevelSeries()
     /// Cartridges per `CartridgeState`.
@@ -46,6 +49,8 @@ public final class Chronicle: Ledger {
         batch.incidents.append(incident)
         handOnIfFull()
     }
+    public func note(_ change: ReplicaChange) { replicaChanges.append(change) }
+    public func note(_ move: MachineMove) { moves.append(move) }
     public func notePool(_ level: Level) {
         poolLevels.append(level)
         guard archive != nil else { return }
@@ -57,6 +62,13 @@ public final class Chronicle: Ledger {
         guard archive != nil else { return }
         batch.tapeLevels.append(level)
         handOnIfFull()
+    }
+
+    /// Everything that is remembered, for judging expectations.
+    public func story(_ outcome: RunOutcome) -> RunStory {
+        RunStory(
+            jobs: Array(jobs), alerts: alerts, missed: missed, incidents: incidents, replicaChanges: replicaChanges,
+            moves: moves, poolLevels: Array(poolLevels), tapeLevels: Array(tapeLevels), outcome: outcome)
     }
 
     /// Hands on what is left and lets the archive write the outcome and close. Does nothing without an archive.

@@ -74,6 +74,10 @@ public struct VMMServer: Sendable, Hashable {
     public var isAtLeast2012SP1 = true
     /// The hosts in this server's clouds.
     public var hosts: [Ref<Host>] = []
+    /// It answers.
+    public var isUp = true
+    /// The DPM-VMM Helper Service runs (LIV-7).
+    public var helperRuns = true
     /// Port of the DPM-VMM Helper Service (LIV-7).
     public var helperPort = 6070
     public init(name: String, domain: Ref<Domain>) { (self.name, self.domain) = (name, domain) }

@@ -6,6 +6,8 @@ public protocol Ledger: AnyObject {
     func note(_ alert: AlertRecord)
     func note(_ missed: MissedPoint)
     func note(_ incident: IncidentRecord)
+    func note(_ change: ReplicaChange)
+    func note(_ move: MachineMove)
     /// Bytes used per pool volume, in the world's order.
     func notePool(_ level: Level)
     /// Cartridges per `CartridgeState`, in the order of its cases.

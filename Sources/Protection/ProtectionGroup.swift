@@ -59,6 +59,8 @@ public struct TapeOptions: Sendable, Hashable {
     public var encoding = Encoding.plain
     /// A certificate for encryption is in the backup store.
     public var hasCertificate = true
+    /// The certificate's time is over.
+    public var isCertificateExpired = false
     /// Groups of one protection group set share tapes (dpm-facts 4.4); nil: no colocation.
     public var colocationSet: String?
     /// How long a shared tape accepts further backups.

@@ -108,6 +108,8 @@ public struct IncidentRecord: Sendable, Hashable {
     public var ended: SimTime?
     public var title: String
     public var object: String
+    /// The line of the script that says so; -1 for none.
+    public var line: Int32 = -1
     /// Machines it touched, jobs it broke, checks it caused.
     public var machines = 0
     public var brokenJobs = 0
@@ -115,6 +117,24 @@ public struct IncidentRecord: Sendable, Hashable {
     /// Bytes read by the checks it caused.
     public var checkedBytes = Bytes.zero
     public init(at: SimTime, title: String, object: String) { (self.at, self.title, self.object) = (at, title, object) }
+}
+
+/// A replica came into another state.
+public struct ReplicaChange: Sendable, Hashable {
+    public var at: SimTime
+    public var machine: Int32
+    public var state: ReplicaState
+    public init(at: SimTime, machine: Int32, state: ReplicaState) {
+        (self.at, self.machine, self.state) = (at, machine, state)
+    }
+}
+
+/// A machine went to another host.
+public struct MachineMove: Sendable, Hashable {
+    public var at: SimTime
+    public var machine: Int32
+    public var host: Int32
+    public init(at: SimTime, machine: Int32, host: Int32) { (self.at, self.machine, self.host) = (at, machine, host) }
 }
 
 /// How a shared resource was used over the run.

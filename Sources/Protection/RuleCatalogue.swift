@@ -7,6 +7,10 @@ public struct RuleEntry: Sendable, Hashable {
     public let place: String?
     /// The suite of tests that shows both sides of it.
     public let tests: String?
+    /// The folder of scenarios that play it; nil for what is decided in a recovery, which no run has yet.
+    public var scenarios: String? {
+        RuleCatalogue.decidedInRecovery.contains(id) ? nil : "Scenarios/rules/\(id)"
+    }
     init(_ family: String, _ number: Int, _ text: String, in file: String? = nil, tests suite: String? = nil) {
         (id, self.text) = (RuleID(family, number), text)
         place = file.map { "Protection/Rules/\($0).swift" }
@@ -21,6 +25,9 @@ public struct RuleEntry: Sendable, Hashable {
 /// Every rule, in the order of the requirements. What `dpmsim rules` prints.
 public enum RuleCatalogue {
     public static let all: [RuleEntry] = scn + lvl + vss + prc + pre + grp + liv + rep + rec
+
+    /// Rules that are decided in a recovery, and so have nothing to show in a run.
+    public static let decidedInRecovery = [RuleID("PRE", 15)] + rec.map(\.id)
 
     // where machines live
     private static let scn = [
@@ -222,7 +229,8 @@ public enum RuleCatalogue {
             in: "Migration", tests: "LIV"),
         RuleEntry(
             "LIV", 8,
-            "Set-DPMGlobalProperty connects DPM to VMM; KnownVMMServer and VMMIdentifier show it"),
+            "Set-DPMGlobalProperty connects DPM to VMM; KnownVMMServer and VMMIdentifier show it", in: "Migration",
+            tests: "LIV"),
         RuleEntry(
             "LIV", 9,
             "The Summary Manager at midnight enables migration for new machines and slows backups down",
@@ -242,7 +250,8 @@ public enum RuleCatalogue {
             in: "Obstacles", tests: "REP"),
         RuleEntry(
             "REP", 3,
-            "Backing up at the secondary site takes load off the primary and the link; both are measured"),
+            "Backing up at the secondary site takes load off the primary and the link; both are measured",
+            performed: "Simulation/RunState+Routes.swift", shown: "SimulationTests/FaultTests"),
     ]
 
     // recovery

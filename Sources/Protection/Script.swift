@@ -26,8 +26,53 @@ public enum Happening: Sendable, Hashable {
     case poolVolumeOutage(Ref<PoolVolume>)
     /// Something outside fills the volume, so that snapshots find no space (PRE-8).
     case volumeFull(Ref<Volume>)
+    /// The link carries only so much.
+    case slowLink(Ref<Link>, ByteRate)
+    /// The host runs on, but nobody reaches it over the network.
+    case partition(Ref<Host>)
+    /// The VMM server does not answer: moves between hosts go unnoticed (LIV-3, LIV-4).
+    case vmmOutage(Ref<VMMServer>)
+    /// The DPM-VMM Helper Service is stopped, or listens on another port (LIV-7).
+    case helperStopped(Ref<VMMServer>)
+    case helperPort(Ref<VMMServer>, Int)
+    /// The agent on the host comes into this state (SCN-1, SCN-2).
+    case agent(Ref<Host>, AgentState)
+    /// The Hyper-V VSS writer fails for the machine, with 30111 or, if it may be asked again, 30112.
+    case vssFailure(Ref<Machine>, error: Int32)
+    /// The backup integration service in the machine is off (VSS-1).
+    case integrationOff(Ref<Machine>)
+    /// A volume of a host or cluster is lost; its machines stop.
+    case volumeOutage(Ref<Volume>)
+    /// Differencing disks on the volume cannot grow any more: running snapshots are lost (PRE-8, VSS-5).
+    case snapshotsFull(Ref<Volume>)
+    case cartridgeMissing(Ref<Cartridge>)
+    /// The cartridge cannot be written; it becomes suspect.
+    case cartridgeDamaged(Ref<Cartridge>)
+    /// The certificate that the group's tapes are encrypted to is gone, or has expired (GRP-7).
+    case certificateMissing(Ref<ProtectionGroup>)
+    case certificateExpired(Ref<ProtectionGroup>)
+    /// Hyper-V Replica of the machine comes into this state (REP-2).
+    case replication(Ref<Machine>, ReplicationState)
+    /// The clock of the DPM server goes wrong by so much, either way.
+    case clockChange(Ref<DPMServer>, by: SimDuration)
     /// Live migration; with a volume, its storage moves too (LIV-1 to LIV-6).
     case migration(Ref<Machine>, to: Ref<Host>, storage: Ref<Volume>?)
+}
+
+/// A moment in the course of a job: the begin of a step, or so much of its transfer.
+public struct JobMoment: Sendable, Hashable {
+    public enum Step: String, CaseIterable, Sendable { case queue, claim, snapshot, transfer, apply, point, release }
+    /// Nil: of whatever kind.
+    public var kind: JobKind?
+    public var step: Step
+    public var machine: Ref<Machine>
+    /// How much of the transfer has moved.
+    public var share = Fraction.zero
+    /// Jobs before this moment do not count.
+    public var notBefore = SimTime.start
+    public init(kind: JobKind?, step: Step, machine: Ref<Machine>) {
+        (self.kind, self.step, self.machine) = (kind, step, machine)
+    }
 }
 
 /// One line of the script: something that happens at a time, or again and again at random.
@@ -36,11 +81,15 @@ public struct ScriptLine: Sendable, Hashable {
         case at(SimTime)
         /// First and further times after the last repair.
         case random(TimeDistribution)
+        /// Once, when a job gets there.
+        case step(JobMoment)
     }
     public var happening: Happening
     public var timing: Timing
     /// How long it lasts; nil where nothing is to be repaired (a migration), or never is.
     public var lasts: TimeDistribution?
+    /// The name by which expectations speak of it; empty for none.
+    public var label = ""
     public init(_ happening: Happening, _ timing: Timing, lasts: TimeDistribution?) {
         (self.happening, self.timing, self.lasts) = (happening, timing, lasts)
     }
@@ -67,6 +116,7 @@ public struct Setting: Sendable, Hashable {
     public var world = World()
     public var script: [ScriptLine] = []
     public var goals = Goals()
+    public var expectations: [Expectation] = []
     public var tuning = Tuning()
     public var seed: UInt64 = 1
     public var duration = SimDuration.days(28)

@@ -23,25 +23,86 @@ extension Builder {
         guard let timing = timing(fields),
             fits(happenings.count, beside: setting.script.count, limit: Builder.lineLimit, "script lines", fields)
         else { return }
-        if kind != "migration" {
-            for key in ["to", "storage"] {
-                if let index = fields.layerIndex(of: key), let item = fields.layers[index][key] {
-                    report.problem(item, expected: "\(key) only beside migration", found: "it beside \(kind)")
-                }
+        refuseStrayKeys(fields, kind)
+        let label = fields.has("label") ? fields.text("label") ?? "" : ""
+        setting.script += happenings.map {
+            var line = ScriptLine($0, timing, lasts: lasts)
+            line.label = label
+            return line
+        }
+    }
+
+    /// A key that belongs to another kind would be silently without effect.
+    private func refuseStrayKeys(_ fields: Fields, _ kind: String) {
+        for key in ["to", "storage", "rate", "port", "by", "error", "state"] {
+            guard let item = fields.layers[0][key] else { continue }
+            let owners = Tables.scriptKinds.filter { ($0.needed + $0.also).contains(key) }.map(\.key)
+            if !owners.contains(kind) {
+                report.problem(
+                    item, expected: "\(key) only beside \(owners.joined(separator: ", "))", found: "it beside \(kind)")
             }
         }
-        setting.script += happenings.map { ScriptLine($0, timing, lasts: lasts) }
+        if let item = fields.layers[0]["after"], !fields.has("when") {
+            report.problem(item, expected: "after only beside when", found: "it without")
+        }
     }
 
     private func timing(_ fields: Fields) -> ScriptLine.Timing? {
-        guard fields.has("at") != fields.has("every") else {
+        let keys = ["at", "every", "when"].filter(fields.has)
+        guard keys.count == 1, let key = keys.first else {
             report.problem(
-                fields.spot, fields.path, expected: "either at: with a moment or every: with a distribution",
-                found: fields.has("at") ? "both" : "neither")
+                fields.spot, fields.path,
+                expected: "one of at: with a moment, every: with a distribution, when: with a step of a job",
+                found: keys.isEmpty ? "none" : keys.joined(separator: " and "))
             return nil
         }
-        if fields.has("at") { return fields.moment("at", clock: setting.clock).map { .at($0) } }
-        return fields.distribution("every").map { .random($0) }
+        switch key {
+        case "at": return fields.moment("at", clock: setting.clock).map { .at($0) }
+        case "every": return fields.distribution("every").map { .random($0) }
+        default:
+            guard var moment = fields.item("when", .step).flatMap(jobMoment) else { return nil }
+            if fields.has("after") {
+                guard let time = fields.moment("after", clock: setting.clock) else { return nil }
+                moment.notBefore = time
+            }
+            return .step(moment)
+        }
+    }
+
+    /// `job.transfer of sql-03 at 40 %`, `express full.snapshot of sql-03`.
+    private func jobMoment(_ item: Item) -> JobMoment? {
+        guard let text = report.text(item) else { return nil }
+        func wrong(_ hint: String = "") -> JobMoment? {
+            report.problem(item, expected: Shape.step.expected, hint: hint)
+            return nil
+        }
+        let sides = text.split(separator: " of ", maxSplits: 1).map { CSVTable.trimmed(String($0)) }
+        let words = sides.first?.split(separator: ".").map { CSVTable.trimmed(String($0)) } ?? []
+        guard sides.count == 2, words.count == 2 else { return wrong() }
+        let steps = JobMoment.Step.allCases.map(\.rawValue)
+        guard let step = JobMoment.Step(rawValue: words[1]) else {
+            return wrong(report.hint(for: words[1], among: steps, kind: "step"))
+        }
+        var kind: JobKind?
+        if words[0] != "job" {
+            guard let known = Tables.jobWords.first(where: { $0.word == words[0] }) else {
+                return wrong(
+                    report.hint(for: words[0], among: ["job"] + Tables.jobWords.map(\.word), kind: "kind of job"))
+            }
+            kind = known.kind
+        }
+        let rest = sides[1].split(separator: " at ", maxSplits: 1).map { CSVTable.trimmed(String($0)) }
+        var share = Fraction.zero
+        if rest.count == 2 {
+            guard rest[1].hasSuffix("%"), let value = Fraction(rest[1]), value < .one else { return wrong() }
+            guard step == .transfer else { return wrong("A share is known of the transfer only") }
+            share = value
+        }
+        let name = Item(text: rest[0], spot: item.spot, path: item.path)
+        guard let machine = machines.one(name, report: report) else { return nil }
+        var moment = JobMoment(kind: kind, step: step, machine: machine)
+        moment.share = share
+        return moment
     }
 
     private func happenings(_ kind: String, _ fields: Fields) -> [Happening] {
@@ -50,14 +111,94 @@ extension Builder {
         case "crash": hosts.many(items, report: report).map { .nodeCrash($0) }
         case "maintenance": hosts.many(items, report: report).map { .maintenance($0) }
         case "restart": hosts.many(items, report: report).map { .nodeRestart($0) }
+        case "partition": hosts.many(items, report: report).map { .partition($0) }
+        case "agent":
+            agentState(fields).map { state in hosts.many(items, report: report).map { .agent($0, state) } } ?? []
         case "link-outage": links.many(items, report: report).map { .linkOutage($0) }
+        case "slow-link":
+            needed("rate", fields) { $0.rate("rate") }
+                .map { rate in links.many(items, report: report).map { .slowLink($0, rate) } } ?? []
         case "server-outage": servers.many(items, report: report).map { .serverOutage($0) }
+        case "clock-change":
+            offset(fields).map { span in servers.many(items, report: report).map { .clockChange($0, by: span) } } ?? []
+        case "vmm-outage": vmmServers.many(items, report: report).map { .vmmOutage($0) }
+        case "vmm-helper-stopped": vmmServers.many(items, report: report).map { .helperStopped($0) }
+        case "vmm-helper-port":
+            needed("port", fields) { $0.count("port") }
+                .map { port in vmmServers.many(items, report: report).map { .helperPort($0, port) } } ?? []
         case "drive-failure": drives.many(items, report: report).map { .driveFailure($0) }
         case "robot-jam": libraries.many(items, report: report).map { .robotJam($0) }
+        case "cartridge-missing": barcodes().many(items, report: report).map { .cartridgeMissing($0) }
+        case "cartridge-damaged": barcodes().many(items, report: report).map { .cartridgeDamaged($0) }
+        case "certificate-missing": encryptedGroups(items).map { .certificateMissing($0) }
+        case "certificate-expired": encryptedGroups(items).map { .certificateExpired($0) }
         case "pool-volume-outage": poolVolumes.many(items, report: report).map { .poolVolumeOutage($0) }
+        case "volume-outage": volumes.many(items, report: report).map { .volumeOutage($0) }
         case "volume-full": volumes.many(items, report: report).map { .volumeFull($0) }
+        case "snapshots-full": volumes.many(items, report: report).map { .snapshotsFull($0) }
+        case "vss-failure":
+            machines.many(items, report: report).map {
+                .vssFailure($0, error: Int32(fields.choice("error") ?? "") ?? 0)
+            }
+        case "integration-off": machines.many(items, report: report).map { .integrationOff($0) }
+        case "replication":
+            replicationState(fields)
+                .map { state in machines.many(items, report: report).map { .replication($0, state) } } ?? []
         default: migrations(items, fields)
         }
+    }
+
+    private func needed<T>(_ key: String, _ fields: Fields, _ read: (Fields) -> T?) -> T? {
+        if fields.has(key) { return read(fields) }
+        report.problem(
+            fields.spot, fields.path, expected: "the key \(key): \(fields.table.field(key)!.shape.expected)",
+            found: "none")
+        return nil
+    }
+
+    private func agentState(_ fields: Fields) -> AgentState? {
+        guard let word = needed("state", fields, { $0.choice("state") }) else { return nil }
+        if let state = AgentState(rawValue: word) { return state }
+        report.problem(
+            fields.layers[0]["state"]!, expected: "one of \(Tables.words(AgentState.allCases).joined(separator: ", "))")
+        return nil
+    }
+
+    private func replicationState(_ fields: Fields) -> ReplicationState? {
+        guard let word = needed("state", fields, { $0.choice("state") }) else { return nil }
+        if let state = ReplicationState(rawValue: word) { return state }
+        report.problem(
+            fields.layers[0]["state"]!,
+            expected: "one of \(Tables.words(ReplicationState.allCases).joined(separator: ", "))")
+        return nil
+    }
+
+    private func offset(_ fields: Fields) -> SimDuration? {
+        guard let item = needed("by", fields, { $0.item("by", .offset) }) else { return nil }
+        if let span = item.text.flatMap({ SimDuration($0) }), abs(span.seconds) <= Report.longest.seconds {
+            return span
+        }
+        report.problem(item, expected: Shape.offset.expected)
+        return nil
+    }
+
+    /// Groups that encrypt their tapes: of others a certificate would be missed without any effect.
+    private func encryptedGroups(_ items: [Item]) -> [Ref<ProtectionGroup>] {
+        let found = groups.many(items, report: report)
+        for group in found where world.groups[group].tape?.encoding != .encrypt {
+            report.problem(
+                items[0], expected: "groups whose tapes are encrypted", found: quoted(world.groups[group].name))
+        }
+        return found
+    }
+
+    /// Cartridges have no names elsewhere in a scenario.
+    private func barcodes() -> Names<Cartridge> {
+        var names = Names<Cartridge>("cartridge")
+        for cartridge in world.cartridges {
+            _ = names.declare(cartridge.barcode, whole.spot, "servers", report: report)
+        }
+        return names
     }
 
     private func migrations(_ items: [Item], _ fields: Fields) -> [Happening] {

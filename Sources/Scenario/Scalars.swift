@@ -134,7 +134,7 @@ extension Report {
     }
 
     /// `2026-01-12 02:00`, `2026-01-12`, `day 7 02:00` (day 1 is the first), `day 7`.
-    func moment(_ item: Item, clock: CivilClock) -> SimTime? {
+    func moment(_ item: Item, expected: String = Shape.moment.expected, clock: CivilClock) -> SimTime? {
         let words = (item.text ?? "").split(separator: " ").map(String.init)
         var date: CivilDate?
         var rest: ArraySlice<String> = []
@@ -146,7 +146,7 @@ extension Report {
             rest = words[1...]
         }
         let time = rest.isEmpty ? TimeOfDay(hour: 0) : rest.count == 1 ? TimeOfDay(rest[rest.startIndex]) : nil
-        guard let date, let time else { return miss(item, Shape.moment.expected) }
+        guard let date, let time else { return miss(item, expected) }
         guard date.daysSince1970 - clock.startDate.daysSince1970 <= 36_525 else {
             return miss(item, "a moment within 100 years of the scenario's start, \(clock.startDate)")
         }

@@ -95,13 +95,8 @@ final class Builder {
         buildInventories()
         buildGroups()
         buildScript()
-        for document in documents {
-            for item in document.list("expectations") {
-                if case .mapping = item.content { continue }
-                report.problem(item, expected: "a mapping")
-            }
-        }
         setting.world = world
+        buildExpectations()
         return setting
     }
 

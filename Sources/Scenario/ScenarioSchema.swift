@@ -78,7 +78,8 @@ public enum ScenarioSchema {
                 ("additionalProperties", .object([("$ref", .text("#/$defs/" + name.replacing(" ", with: "%20")))])),
             ])
         case .either(let shapes): return .object([("anyOf", .array(shapes.map { schema($0) }))])
-        case .anyRecord: return .object([("type", .text("object"))])
+        case .bound(.count): return scalar
+        case .bound, .point, .period, .deadline, .step, .offset: return .object([("type", .text("string"))])
         }
     }
 

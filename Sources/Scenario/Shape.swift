@@ -25,8 +25,14 @@ indirect enum Shape: Hashable, Sendable {
     case named(String)
     /// One of several.
     case either([Shape])
-    /// Mappings kept for a later use; any keys.
-    case anyRecord
+    /// What a figure is held against.
+    case bound(BoundKind)
+    /// A moment that an expectation names, a span between two of them, and a time limit after one.
+    case point, period, deadline
+    /// A step of a machine's job; a duration forward or back.
+    case step, offset
+
+    enum BoundKind: Hashable, Sendable { case count, time, size, shareOrSize }
 
     /// What messages say is expected.
     var expected: String {
@@ -57,7 +63,17 @@ indirect enum Shape: Hashable, Sendable {
         case .record(let name): "a mapping that describes \(Table.described(name))"
         case .named(let name): "a mapping from names to mappings that each describe a \(name)"
         case .either(let shapes): shapes.map(\.expected).joined(separator: "; or ")
-        case .anyRecord: "a mapping"
+        case .bound(.count): "a count, such as 2, once, never, at least 3, below 5 or 2 .. 4"
+        case .bound(.time): "a duration to hold it against, such as below 2 h, at least 30 s or 1 h .. 2 h"
+        case .bound(.size): "a size to hold it against, such as below 2 GB, 0 B or 1 GB .. 2 GB"
+        case .bound(.shareOrSize): "a percentage or a size to hold it against, such as below 90 % or at most 2 TB"
+        case .point:
+            "a moment, such as day 7 02:00, 2026-01-12 02:00, start, end, a label of the script or 15 min after a label"
+        case .period: "two moments, such as day 2 .. day 5 08:00 or crash .. 1 h after crash"
+        case .step:
+            "a step of a machine's job, such as job.snapshot of sql-03, express full.transfer of sql-03 at 40 %"
+        case .offset: "a duration, also a negative one, such as 10 min or -2 h"
+        case .deadline: "a duration, such as 3 d, or 15 min of a label of the script"
         }
     }
 }
@@ -99,7 +115,10 @@ struct Table: Sendable {
 
     var described: String { Table.described(name) }
     /// With its article, where it has one.
-    static func described(_ name: String) -> String { name.hasSuffix("s") || name == "tuning" ? name : "a \(name)" }
+    static func described(_ name: String) -> String {
+        name.hasSuffix("s") || name == "tuning"
+            ? name : (name.first.map { "aeiou".contains($0) } == true ? "an " : "a ") + name
+    }
     var keys: [String] { fields.map(\.key) }
     func field(_ key: String) -> Field? { places[key].map { fields[$0] } }
 }

@@ -5,7 +5,7 @@ internal import Units
 enum Tables {
     static let all: [Table] =
         [root, goals, tuning, domain, site, link] + serverTables + hostTables + machineTables + groupTables
-        + [scriptLine]
+        + [scriptLine] + expectationTables
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
     static func named(_ name: String) -> Table {
@@ -40,7 +40,7 @@ enum Tables {
             Field("inventory", .oneOrMany(.record("inventory")), "virtual machines from CSV files"),
             Field("groups", .list(.record("group")), "protection groups"),
             Field("script", .list(.record("script line")), "migrations, failures and maintenance"),
-            Field("expectations", .list(.anyRecord), "read for their form only; without effect in this version"),
+            Field("expect", .list(.record("expectation")), "what a run of it must show; dpmsim test judges it"),
         ])
 
     static let goals = Table(
@@ -98,25 +98,54 @@ enum Tables {
     ]
     static func words<T: RawRepresentable<String>>(_ cases: [T]) -> [String] { cases.map(\.rawValue) }
 
-    static let scriptKinds: [(key: String, kind: String, meaning: String)] = [
-        ("crash", "host", "hosts that die without warning"),
-        ("maintenance", "host", "hosts that are drained first"),
-        ("restart", "host", "hosts that restart in an orderly way"),
-        ("link-outage", "link", "links that carry nothing"),
-        ("server-outage", "DPM server", "DPM servers that stand still"),
-        ("drive-failure", "tape drive", "tape drives that break"),
-        ("robot-jam", "tape library", "libraries whose robot jams"),
-        ("pool-volume-outage", "pool volume", "pool volumes that go missing"),
-        ("volume-full", "volume", "volumes that something outside fills"),
-        ("migration", "machine", "machines that live-migrate"),
+    /// What may happen, to things of which kind, and the keys that say more of it; those in front are needed.
+    static let scriptKinds: [(key: String, kind: String, needed: [String], also: [String], meaning: String)] = [
+        ("crash", "host", [], [], "hosts that die without warning"),
+        ("maintenance", "host", [], [], "hosts that are drained first"),
+        ("restart", "host", [], [], "hosts that restart in an orderly way"),
+        ("partition", "host", [], [], "hosts that run on, but that nobody reaches over the network"),
+        ("agent", "host", ["state"], [], "hosts whose agent comes into another state"),
+        ("link-outage", "link", [], [], "links that carry nothing"),
+        ("slow-link", "link", ["rate"], [], "links that carry only so much"),
+        ("server-outage", "DPM server", [], [], "DPM servers that crash, and restart after lasts"),
+        ("clock-change", "DPM server", ["by"], [], "DPM servers whose clock goes wrong"),
+        ("vmm-outage", "VMM server", [], [], "VMM servers that do not answer"),
+        ("vmm-helper-stopped", "VMM server", [], [], "VMM servers whose DPM-VMM Helper Service stops"),
+        ("vmm-helper-port", "VMM server", ["port"], [], "VMM servers whose Helper Service listens on another port"),
+        ("drive-failure", "tape drive", [], [], "tape drives that break"),
+        ("robot-jam", "tape library", [], [], "libraries whose robot jams"),
+        ("cartridge-missing", "cartridge", [], [], "cartridges, by bar code, that are not where they should be"),
+        ("cartridge-damaged", "cartridge", [], [], "cartridges, by bar code, that cannot be written any more"),
+        ("certificate-missing", "protection group", [], [], "groups whose certificate for tapes is gone"),
+        ("certificate-expired", "protection group", [], [], "groups whose certificate for tapes has expired"),
+        ("pool-volume-outage", "pool volume", [], [], "pool volumes that go missing"),
+        ("volume-outage", "volume", [], [], "volumes of hosts and clusters that are lost"),
+        ("volume-full", "volume", [], [], "volumes that something outside fills"),
+        ("snapshots-full", "volume", [], [], "volumes on which differencing disks (AVHDX) cannot grow"),
+        ("vss-failure", "machine", [], ["error"], "machines whose VSS writer fails"),
+        ("integration-off", "machine", [], [], "machines whose backup integration service is off"),
+        ("replication", "machine", ["state"], [], "replica machines whose replication comes into another state"),
+        ("migration", "machine", ["to"], ["storage"], "machines that live-migrate"),
     ]
     static let scriptLine = Table(
         "script line",
         scriptKinds.map { Field($0.key, .references($0.kind), "\($0.meaning); exactly one such key a line") } + [
             Field("at", .moment, "when it happens"),
             Field("every", .distribution, "time to the first and between further ones, drawn for each object alone"),
+            Field("when", .step, "the step of a job at which it happens, once"),
+            Field("after", .moment, "beside when: jobs before this moment do not count"),
             Field("lasts", .distribution, "until it is repaired; left out: for good, or at once for a migration"),
             Field("to", .references("host"), "migration: the new hosts, in turn"),
             Field("storage", .references("volume"), "migration: the new volumes, in turn, if storage moves too"),
+            Field("rate", .rate, "slow-link: what it still carries"),
+            Field("port", .count(1...65_535), "vmm-helper-port: where it listens; DPM asks on 6070"),
+            Field("by", .offset, "clock-change: how far it goes wrong; more than 5 min and agents deny access"),
+            Field(
+                "error", .choice(["30111", "30112"]), default: "30112", from: "dpm-facts 7.3",
+                "vss-failure: 30112 may be asked again an hour later, 30111 is a bad state of the writer"),
+            Field(
+                "state", .choice(words(AgentState.allCases) + words(ReplicationState.allCases)),
+                "agent, replication: the state it comes into"),
+            Field("label", .text, "the name by which expectations speak of it"),
         ])
 }

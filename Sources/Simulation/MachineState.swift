@@ -10,7 +10,7 @@ struct MachineState {
     var volume: Ref<Volume>
     var isRunning: Bool
     var group: Ref<ProtectionGroup>?
-    var replica = ReplicaState.creationPending
+    private(set) var replica = ReplicaState.creationPending
     /// Snapshot time of the last synchronization applied.
     var synchronized = SimTime.never
     var poolVolume: Int32 = -1
@@ -30,14 +30,36 @@ struct MachineState {
     var lastPoint = SimTime.never
     /// Why backups fail since it moved where DPM cannot follow (LIV-3, LIV-4); 0 if nothing speaks against them.
     var moveError: Int32 = 0
+    /// What its VSS writer answers; 0 while it works.
+    var vssError: Int32 = 0
     /// That error goes when the Summary Manager has run (LIV-9).
     var waitsForSummary = false
     /// How long its replica was inconsistent in all, and since when it is; that time does not count as age of its points.
     var inconsistentFor = SimDuration.zero
     var inconsistentSince = SimTime.never
-    /// What the snapshot will be: decided once, since the configuration does not change.
+    /// What the snapshot will be; decided anew when the configuration changes (`reconfigure`).
     var mode: BackupMode
     var consistency: Consistency
+
+    init(host: Ref<Host>, volume: Ref<Volume>, isRunning: Bool, mode: BackupMode, consistency: Consistency) {
+        (self.host, self.volume, self.isRunning) = (host, volume, isRunning)
+        (self.mode, self.consistency) = (mode, consistency)
+    }
+
+    /// - Returns: whether the state is another one.
+    fileprivate mutating func become(_ state: ReplicaState) -> Bool {
+        let changes = replica != state
+        replica = state
+        return changes
+    }
+}
+
+extension RunState {
+    /// The only way a replica comes into another state, so that the ledger has all of them.
+    mutating func become(_ m: Int, _ state: ReplicaState) {
+        guard machines[m].become(state) else { return }
+        ledger.note(ReplicaChange(at: agenda.now, machine: Int32(m), state: state))
+    }
 }
 
 extension [MachineState] {

@@ -122,6 +122,7 @@ extension RunState {
             case .random(let distribution):
                 let delay = scriptStreams[n].draw(distribution)
                 if delay < setting.duration { agenda.schedule(Event(.happening, n), at: .start + delay) }
+            case .step(let moment): watches.append(StepWatch(line: n, moment: moment))
             }
         }
     }

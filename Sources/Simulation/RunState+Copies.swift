@@ -106,6 +106,9 @@ extension RunState {
         copies[c].transfer = startTransfer(
             copyRoute(copies[c]), bytes: facts.sent.count, cap: Double(tuning.streamRate.bytesPerSecond),
             owner: TransferOwner(.copy, c))
+        if !watches.isEmpty {
+            transferBegan(copies[c].transfer!, of: facts.sent.count, copies[c].record!.kind, machine)
+        }
     }
 
     private mutating func copyRoute(_ copy: CopyState) -> Int32 {

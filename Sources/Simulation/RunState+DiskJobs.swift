@@ -51,10 +51,11 @@ extension RunState {
             volume: machines[m].volume)
         let j = store(job)
         machines[m].job = Int32(j)
+        if !watches.isEmpty { stepReached(j) }
         switch purpose {
-        case .replicaCreation: machines[m].replica = .creationInProgress
+        case .replicaCreation: become(m, .creationInProgress)
         case .consistencyCheck:
-            machines[m].replica = .checkInProgress
+            become(m, .checkInProgress)
             raise(3104, .machine, m)
         case .expressFull: break
         }
@@ -173,6 +174,7 @@ extension RunState {
         guard let act = jobs[j]!.steps.receive(input) else {
             preconditionFailure("job \(jobs[j]!.record.id) in \(jobs[j]!.steps.state) got \(input)")
         }
+        if !watches.isEmpty { stepReached(j) }
         switch act {
         case .claim: claim(j)
         case .takeSnapshot: takeSnapshot(j)
@@ -202,15 +204,13 @@ extension RunState {
     private mutating func takeSnapshot(_ j: Int) {
         let job = jobs[j]!
         let m = Int(job.machine.index)
-        let h = Int(job.host.index)
         let v = Int(job.volume.index)
-        if !hostUp[h]
-            || topology.way(from: world.hosts[job.host].site, to: world.servers[Int(job.record.server)].site) == nil
-            || !linksUp(from: world.hosts[job.host].site, to: world.servers[Int(job.record.server)].site)
-        {
-            raise(3122, .host, h)
+        if !isReachable(job.host, from: Int(job.record.server)) {
+            raise(3122, .host, Int(job.host.index))
             return breakJob(j, error: 41)
         }
+        let fault = outsideFault(job)
+        if fault != 0 { return breakJob(j, error: fault) }
         if machines[m].moveError != 0 { return breakJob(j, error: machines[m].moveError) }
         if let refusal = world.backupObstacle(for: job.machine, on: job.host) {
             return breakJob(j, error: Int32(refusal.id))
@@ -264,6 +264,7 @@ extension RunState {
         if bytes == 0 { return transferred(job: j) }
         jobs[j]!.transfer = startTransfer(
             route, bytes: bytes, cap: Double(tuning.streamRate.bytesPerSecond), owner: TransferOwner(.disk, j))
+        if !watches.isEmpty { transferBegan(jobs[j]!.transfer!, of: bytes, job.record.kind, job.machine) }
     }
 
     mutating func transferred(job j: Int) {
@@ -422,10 +423,10 @@ extension RunState {
         resolve(3122, .host, Int(jobs[j]!.host.index))
         switch purpose {
         case .replicaCreation:
-            machines[m].replica = .ok
+            become(m, .ok)
             for id: Int32 in [3105, 3118, 3119] { resolve(id, .machine, m) }
         case .consistencyCheck:
-            machines[m].replica = .ok
+            become(m, .ok)
             if machines[m].inconsistentSince != .never {
                 machines[m].inconsistentFor += agenda.now - machines[m].inconsistentSince
                 machines[m].inconsistentSince = .never
@@ -449,7 +450,7 @@ extension RunState {
         case .replicaCreation: becomesInconsistent(m, error: record.error, delay: tuning.autoCheckDelay)
         case .consistencyCheck:
             resolve(3104, .machine, m)
-            machines[m].replica = .inconsistent
+            become(m, .inconsistent)
             raise(3106, .machine, m, error: record.error)
             if world.groups[Int(record.group)].automaticChecks {
                 scheduleCheck(m, after: recheckDelay(Int(record.attempt)), attempt: Int(record.attempt) + 1)
@@ -477,7 +478,7 @@ extension RunState {
     mutating func becomesInconsistent(_ m: Int, error: Int32, delay: SimDuration) {
         guard machines[m].group != nil, machines[m].replica != .inconsistent, machines[m].replica != .creationPending
         else { return }
-        machines[m].replica = .inconsistent
+        become(m, .inconsistent)
         machines[m].inconsistentSince = agenda.now
         raise(3106, .machine, m, error: error)
         if world.groups[machines[m].group!].automaticChecks { scheduleCheck(m, after: delay) }

@@ -8,6 +8,7 @@ extension RunState {
     mutating func happens(line n: Int) {
         let line = setting.script[n]
         var lasts: SimDuration?
+        if case .step = line.timing { forgetWatch(line: n) }
         if let distribution = line.lasts { lasts = scriptStreams[n].draw(distribution) }
         begin(line.happening, line: n)
         if let lasts {
@@ -33,6 +34,7 @@ extension RunState {
 
     private mutating func incident(_ title: String, _ object: String, line n: Int) -> Int {
         incidents.append(IncidentRecord(at: agenda.now, title: title, object: object))
+        incidents[incidents.count - 1].line = Int32(n)
         lineIncident[n] = Int32(incidents.count - 1)
         return incidents.count - 1
     }
@@ -82,6 +84,10 @@ extension RunState {
             _ = incident("Volume full", world.volumes[volume].name, line: n)
             volumeFull[Int(volume.index)] = true
         case .migration(let machine, let host, let storage): migrate(machine, to: host, storage: storage, line: n)
+        case .slowLink, .partition, .vmmOutage, .helperStopped, .helperPort, .agent, .vssFailure, .integrationOff,
+            .volumeOutage, .snapshotsFull, .cartridgeMissing, .cartridgeDamaged, .certificateMissing,
+            .certificateExpired, .replication, .clockChange:
+            beginFault(happening, line: n)
         }
     }
 
@@ -95,7 +101,7 @@ extension RunState {
             }
         case .linkOutage(let link):
             linkUp[Int(link.index)] = true
-            let rate = Double(world.links[link].rate.bytesPerSecond) * tuning.wireEfficiency.value
+            let rate = Double(linkRate[Int(link.index)].bytesPerSecond) * tuning.wireEfficiency.value
             fluid.setCapacity(topology.links[Int(link.index)], to: rate, at: nowSeconds)
             fluidChanged = true
         case .serverOutage(let server):
@@ -111,6 +117,99 @@ extension RunState {
         case .poolVolumeOutage(let volume): volumeBack(volume)
         case .volumeFull(let volume): volumeFull[Int(volume.index)] = false
         case .migration: break
+        case .slowLink, .partition, .vmmOutage, .helperStopped, .helperPort, .agent, .vssFailure, .integrationOff,
+            .volumeOutage, .snapshotsFull, .cartridgeMissing, .cartridgeDamaged, .certificateMissing,
+            .certificateExpired, .replication, .clockChange:
+            finishFault(happening)
+        }
+    }
+
+    private mutating func beginFault(_ happening: Happening, line n: Int) {
+        switch happening {
+        case .slowLink(let link, let rate):
+            _ = incident("Slow link", world.links[link].name, line: n)
+            linkCarries(link, rate)
+        case .partition(let host): partition(host, incident: incident("Partition", world.hosts[host].name, line: n))
+        case .vmmOutage(let vmm):
+            _ = incident("VMM outage", world.vmmServers[vmm].name, line: n)
+            world.vmmServers[Int(vmm.index)].isUp = false
+        case .helperStopped(let vmm):
+            _ = incident("VMM Helper Service stopped", world.vmmServers[vmm].name, line: n)
+            world.vmmServers[Int(vmm.index)].helperRuns = false
+        case .helperPort(let vmm, let port):
+            _ = incident("VMM Helper Service on port \(port)", world.vmmServers[vmm].name, line: n)
+            world.vmmServers[Int(vmm.index)].helperPort = port
+        case .agent(let host, let state):
+            setAgent(host, state, incident: incident("Agent \(state.rawValue)", world.hosts[host].name, line: n))
+        case .vssFailure(let machine, let error):
+            vssFails(machine, error, incident: incident("VSS writer failure", world.machines[machine].name, line: n))
+        case .integrationOff(let machine):
+            incidents[incident("Integration service off", world.machines[machine].name, line: n)].machines = 1
+            world.machines[Int(machine.index)].backupIntegration = false
+            reconfigure(Int(machine.index))
+        case .volumeOutage(let volume):
+            sourceLost(volume, incident: incident("Volume lost", world.volumes[volume].name, line: n))
+        case .snapshotsFull(let volume):
+            snapshotsLost(
+                on: volume, incident: incident("Differencing disks cannot grow", world.volumes[volume].name, line: n))
+        case .cartridgeMissing(let cartridge):
+            cartridgeGone(
+                cartridge, incident: incident("Cartridge missing", world.cartridges[cartridge].barcode, line: n))
+        case .cartridgeDamaged(let cartridge):
+            cartridgeFails(
+                cartridge, incident: incident("Cartridge damaged", world.cartridges[cartridge].barcode, line: n))
+        case .certificateMissing(let group):
+            let i = incident("Certificate missing", world.groups[group].name, line: n)
+            certificateChanged(group, has: false, isExpired: false, incident: i)
+        case .certificateExpired(let group):
+            let i = incident("Certificate expired", world.groups[group].name, line: n)
+            certificateChanged(group, has: true, isExpired: true, incident: i)
+        case .replication(let machine, let state):
+            let i = incident("Replication \(state.rawValue)", world.machines[machine].name, line: n)
+            setReplication(machine, state, incident: i)
+        case .clockChange(let server, let span):
+            clockGoesWrong(server, by: span, incident: incident("Clock change", world.servers[server].name, line: n))
+        case .nodeCrash, .maintenance, .nodeRestart, .linkOutage, .serverOutage, .driveFailure, .robotJam,
+            .poolVolumeOutage, .volumeFull, .migration:
+            preconditionFailure("\(happening) is begun elsewhere")
+        }
+    }
+
+    private mutating func finishFault(_ happening: Happening) {
+        switch happening {
+        case .slowLink(let link, _): linkCarries(link, setting.world.links[link].rate)
+        case .partition(let host): reconnect(host)
+        case .vmmOutage(let vmm):
+            world.vmmServers[Int(vmm.index)].isUp = true
+            vmmChanged(vmm)
+        case .helperStopped(let vmm):
+            world.vmmServers[Int(vmm.index)].helperRuns = true
+            vmmChanged(vmm)
+        case .helperPort(let vmm, _):
+            world.vmmServers[Int(vmm.index)].helperPort = setting.world.vmmServers[vmm].helperPort
+            vmmChanged(vmm)
+        case .agent(let host, _):
+            world.hosts[Int(host.index)].agent = setting.world.hosts[host].agent
+            resolve(3121, .host, Int(host.index))
+            if hostUp[Int(host.index)] { resolve(3122, .host, Int(host.index)) }
+        case .vssFailure(let machine, _): machines[machine].vssError = 0
+        case .integrationOff(let machine):
+            world.machines[Int(machine.index)].backupIntegration = setting.world.machines[machine].backupIntegration
+            reconfigure(Int(machine.index))
+        case .volumeOutage(let volume): sourceBack(volume)
+        case .snapshotsFull(let volume): volumeFull[Int(volume.index)] = false
+        case .cartridgeMissing(let cartridge): tape.cartridges[Int(cartridge.index)].isInLibrary = true
+        // What is damaged stays damaged.
+        case .cartridgeDamaged: break
+        case .certificateMissing(let group), .certificateExpired(let group):
+            let certificate = setting.world.groups[group].tape?.hasCertificate ?? true
+            certificateChanged(group, has: certificate, isExpired: false, incident: nil)
+        case .replication(let machine, _):
+            setReplication(machine, setting.world.machines[machine].replication, incident: nil)
+        case .clockChange(let server, _): clockWrong[Int(server.index)] = false
+        case .nodeCrash, .maintenance, .nodeRestart, .linkOutage, .serverOutage, .driveFailure, .robotJam,
+            .poolVolumeOutage, .volumeFull, .migration:
+            preconditionFailure("\(happening) is finished elsewhere")
         }
     }
 
@@ -135,7 +234,7 @@ extension RunState {
     }
 
     /// What an event does to change tracking, and the check that follows where it is lost.
-    private mutating func lose(_ m: Int, _ event: TrackingEvent, incident i: Int) {
+    mutating func lose(_ m: Int, _ event: TrackingEvent, incident i: Int) {
         let consequence = world.consequence(of: event, for: Ref(m), on: machines[m].host)
         guard consequence.check != .none else { return }
         machines[m].checkKind = consequence.check
@@ -168,6 +267,7 @@ extension RunState {
         machineCount[Int(host.index)] += 1
         machines[m].host = host
         machines[m].route = -1
+        ledger.note(MachineMove(at: agenda.now, machine: Int32(m), host: host.index))
     }
 
     /// LIV-1: drained machines move inside the cluster and keep their tracking; on a stand-alone host they are shut down.
@@ -192,7 +292,7 @@ extension RunState {
         }
     }
 
-    private mutating func breakJobs(incident i: Int, error: Int32, where touches: (RunState, ActiveJob) -> Bool) {
+    mutating func breakJobs(incident i: Int, error: Int32, where touches: (RunState, ActiveJob) -> Bool) {
         for j in jobs.indices {
             guard let job = jobs[j], touches(self, job), canEnd(j) else { continue }
             incidents[i].brokenJobs += 1
@@ -210,7 +310,7 @@ extension RunState {
         for m in machines.indices where machines[m].poolVolume == volume.index {
             incidents[i].machines += 1
             if machines[m].replica == .ok || machines[m].replica == .inconsistent {
-                machines[m].replica = .missing
+                become(m, .missing)
                 machines[m].incident = Int32(i)
             }
         }
@@ -221,7 +321,7 @@ extension RunState {
         poolVolumeUp[v] = true
         resolve(world.poolVolumes[volume].kind == .modern ? 33518 : 3120, .poolVolume, v)
         for m in machines.indices where machines[m].poolVolume == volume.index && machines[m].replica == .missing {
-            machines[m].replica = .ok
+            become(m, .ok)
             machines[m].checkKind = .heavy
             becomesInconsistent(m, error: 62, delay: tuning.autoCheckDelay)
         }
@@ -251,11 +351,14 @@ extension RunState {
             case .throughVMM:
                 machines[m].waitsForSummary = !SummaryManager.follows(addedAt: .start, lastRun: lastSummary[server])
                 machines[m].moveError = machines[m].waitsForSummary ? 33402 : 0
-            case .unnoticed(let refusal): machines[m].moveError = Int32(refusal.id)
+            case .unnoticed(let refusal):
+                machines[m].moveError = Int32(refusal.id)
+                if refusal.id == 33402 { raise(33402, .machine, m) } else { raise(33400, .server, server) }
             }
         }
         if host == world.machines[m].host {
             machines[m].moveError = 0
+            resolve(33402, .machine, m)
             machines[m].waitsForSummary = false
         }
         var record = JobRecord(

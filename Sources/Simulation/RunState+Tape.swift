@@ -28,7 +28,7 @@ extension RunState {
         guard let options = group.tape else { return }
         let library = Int(options.library.index)
         var ready: [Ref<Machine>] = []
-        let certificate: Int32 = options.encoding == .encrypt && !options.hasCertificate ? 24073 : 0
+        let certificate = options.encryptionError
         let down: Int32 = serverUp[Int(group.server.index)] ? certificate : 976
         for member in members {
             let state = machines[member]
@@ -257,6 +257,7 @@ extension RunState {
         tape.streams[s]!.transfer = startTransfer(
             route, bytes: stream.part, cap: tape.motions[drive].streamCap(compressionRatio: ratio),
             owner: TransferOwner(.tape, s))
+        if !watches.isEmpty { transferBegan(tape.streams[s]!.transfer!, of: stream.part, .tapeBackup, member) }
     }
 
     mutating func setWritten(stream s: Int) {

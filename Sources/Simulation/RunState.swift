@@ -6,7 +6,8 @@ import Units
 /// Everything that changes during a run, in one value that is passed `inout`, so that no access is checked at run time.
 struct RunState {
     let setting: Setting
-    let world: World
+    /// As it is now: happenings change what is so for a while.
+    var world: World
     let tuning: Tuning
     let clock: CivilClock
     let ledger: any Ledger
@@ -37,6 +38,13 @@ struct RunState {
     var linkUp: [Bool] = []
     var poolVolumeUp: [Bool] = []
     var volumeFull: [Bool] = []
+    var volumeLost: [Bool] = []
+    var hostReachable: [Bool] = []
+    var clockWrong: [Bool] = []
+    /// What each link carries while it is up.
+    var linkRate: [ByteRate] = []
+    /// Lines of the script that wait for a step of a job.
+    var watches: [StepWatch] = []
     var summaryRunning: [Bool] = []
     /// Begin and end of each server's last Summary Manager run that ended.
     var lastSummary: [(began: SimTime, ended: SimTime)?] = []
@@ -90,6 +98,10 @@ struct RunState {
         linkUp = Array(repeating: true, count: world.links.count)
         poolVolumeUp = Array(repeating: true, count: world.poolVolumes.count)
         volumeFull = Array(repeating: false, count: world.volumes.count)
+        volumeLost = volumeFull
+        hostReachable = hostUp
+        clockWrong = Array(repeating: false, count: world.servers.count)
+        linkRate = world.links.map(\.rate)
         lastSummary = Array(repeating: nil, count: world.servers.count)
         summaryBegan = Array(repeating: .start, count: world.servers.count)
         summaryRunning = Array(repeating: false, count: world.servers.count)
@@ -134,6 +146,7 @@ struct RunState {
     /// Moves the agenda's entry for the end of the next transfer to where it now belongs.
     mutating func retime() {
         fluidChanged = false
+        if !watches.isEmpty { retimeWatches() }
         let at: SimTime
         if let seconds = fluid.nextFinish(), seconds < 9e9 {
             at = max(SimTime(nanoseconds: SimDuration(roundingUp: seconds).nanoseconds), agenda.now)

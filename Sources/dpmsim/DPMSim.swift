@@ -11,8 +11,8 @@ import ArgumentParser
             """,
         version: dpmsimVersion,
         subcommands: [
-            RunCommand.self, CheckCommand.self, ExplainCommand.self, SchemaCommand.self, RulesCommand.self,
-            CalibrateCommand.self, Validate.self, ImageCommand.self, TapeCommand.self, PoolCommand.self,
+            RunCommand.self, TestCommand.self, CalibrateCommand.self, CheckCommand.self, ExplainCommand.self,
+            SchemaCommand.self, RulesCommand.self, Validate.self, ImageCommand.self, PoolCommand.self, TapeCommand.self,
             FilesCommand.self,
         ])
 }

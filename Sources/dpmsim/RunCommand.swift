@@ -80,6 +80,7 @@ struct RunCommand: ParsableCommand {
         try chronicle.finish(outcome)
         try judge(outcome)
         try real?.judge(outcome)
+        if facts.expectations.contains(where: { !$0.held }) { throw Ending.expectationFailed }
     }
 
     /// The archive that `--db` asks for.

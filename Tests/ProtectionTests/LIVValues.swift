@@ -35,9 +35,8 @@ extension LIVRules {
     @Test("LIV-4 broken: each thing that is missing is named")
     func missing() {
         #expect(
-            unnoticed { $0.servers[.dpm1].knownVMMServers = [] }
-                == "error 33402 (LIV-4) machine alpha: DPM server dpm1 is not connected to VMM, so its move between hosts goes "
-                + "unnoticed. Connect the server with Set-DPMGlobalProperty -knownvmmservers.")
+            unnoticed { $0.vmmServers[0].isUp = false }
+                == "error 33400 (LIV-4) machine alpha: VMM server vmm1 does not answer. Start the VMM server.")
         #expect(
             unnoticed { $0.vmmServers[0].hosts = [.h1] }
                 == "error 33402 (LIV-4) machine alpha: Host h2 is in no cloud of a VMM server that DPM server dpm1 knows. "
@@ -50,6 +49,38 @@ extension LIVRules {
             unnoticed { $0.hosts[.h2].domain = .away }
                 == "error 33401 (LIV-4) machine alpha: DPM, VMM and hosts must be in one domain: DPM server dpm1 is in corp, "
                 + "host h2 in away. Bring them into one domain.")
+    }
+
+    @Test("LIV-7 broken: a stopped Helper Service leaves the move unnoticed")
+    func helperStopped() {
+        #expect(
+            unnoticed { $0.vmmServers[0].helperRuns = false }
+                == "error 33399 (LIV-7) machine alpha: The DPM-VMM Helper Service of vmm1 is stopped. Start the DPM-VMM Helper "
+                + "Service.")
+    }
+
+    @Test("LIV-8 broken: without Set-DPMGlobalProperty nothing is known of VMM, and moves between hosts go unnoticed")
+    func notConnected() {
+        #expect(
+            unnoticed { $0.servers[.dpm1].knownVMMServers = [] }
+                == "error 33402 (LIV-8) machine alpha: DPM server dpm1 is not connected to VMM, so its move between hosts goes "
+                + "unnoticed. Connect the server with Set-DPMGlobalProperty -knownvmmservers.")
+        let apart = world {
+            $0.connectVMM(); $0.servers[.dpm1].knownVMMServers = []
+        }
+        #expect(apart.knownVMMServer(of: .dpm1) == "")
+        #expect(apart.vmmIdentifier(of: .alpha, on: .h1, by: .dpm1) == nil)
+    }
+
+    @Test("LIV-8 obeyed: KnownVMMServer names the server, and machines on its hosts have a VMMIdentifier")
+    func connected() {
+        let connected = world { $0.connectVMM() }
+        #expect(connected.knownVMMServer(of: .dpm1) == "vmm1")
+        #expect(connected.vmmIdentifier(of: .alpha, on: .h2, by: .dpm1) == "vmm1/alpha")
+        let outside = world {
+            $0.connectVMM(); $0.vmmServers[0].hosts = [.h2]
+        }
+        #expect(outside.vmmIdentifier(of: .alpha, on: .h1, by: .dpm1) == nil)
     }
 
     @Test("LIV-4 broken: the backup fails as unreachable on a new host without an agent")

@@ -8,12 +8,16 @@ final class Notebook: Ledger {
     var alerts: [AlertRecord] = []
     var missed: [MissedPoint] = []
     var incidents: [IncidentRecord] = []
+    var replicaChanges: [ReplicaChange] = []
+    var moves: [MachineMove] = []
     var pool: [Level] = []
     var tapes: [Level] = []
     func note(_ job: JobRecord) { jobs.append(job) }
     func note(_ alert: AlertRecord) { alerts.append(alert) }
     func note(_ missed: MissedPoint) { self.missed.append(missed) }
     func note(_ incident: IncidentRecord) { incidents.append(incident) }
+    func note(_ change: ReplicaChange) { replicaChanges.append(change) }
+    func note(_ move: MachineMove) { moves.append(move) }
     func notePool(_ level: Level) { pool.append(level) }
     func noteTapes(_ level: Level) { tapes.append(level) }
 

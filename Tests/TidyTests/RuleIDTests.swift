@@ -6,6 +6,26 @@ private let catalogue = [
     "SCN": 5, "LVL": 3, "VSS": 5, "PRC": 6, "PRE": 15, "GRP": 10, "LIV": 10, "REP": 3, "REC": 7,
 ]
 
+/// Decided in a recovery, which no run has yet: they have no scenario.
+private let decidedInRecovery: Set<String> = [
+    "PRE-15", "REC-1", "REC-2", "REC-3", "REC-4", "REC-5", "REC-6", "REC-7",
+]
+
+/// One line for each rule without a scenario that plays it and names it, and each folder that is no rule's.
+private func playProblems(_ files: [SourceFile]) -> [String] {
+    let scenarios = files.filter { $0.path.hasSuffix(".yaml") }
+    let wanted = Set(catalogue.flatMap { family, last in (1...last).map { "\(family)-\($0)" } })
+    let played = Dictionary(grouping: scenarios) {
+        $0.path.split(separator: "/").dropLast().last.map(String.init) ?? ""
+    }
+    return wanted.subtracting(decidedInRecovery).subtracting(played.keys).sorted().map { "no scenario plays \($0)" }
+        + played.keys.filter { !wanted.contains($0) }.sorted().map { "\($0) is no rule" }
+        + scenarios.filter { file in
+            let id = file.path.split(separator: "/").dropLast().last.map(String.init) ?? ""
+            return !file.text.contains("\nexpect:") || !file.text.contains("name: \"\(id) ")
+        }.map { "\($0.path) expects nothing, or does not name its rule" }
+}
+
 /// One line for each rule id in `file` that the catalogue does not have.
 private func unknownRules(in file: SourceFile) -> [String] {
     var found: [(String, String)] = []
@@ -61,6 +81,20 @@ private func ruleListProblems(_ list: String, files: Set<String>, tests: String)
             Tree.text(of: "Sources/Protection/RuleCatalogue.swift"), files: Set(Tree.swiftSources.map(\.path)),
             tests: tests.joined())
         #expect(problems == [])
+    }
+
+    @Test("a scenario with expectations plays every rule that a run can show")
+    func rulesArePlayed() { #expect(playProblems(Tree.files(under: "Scenarios/rules")) == []) }
+
+    @Test("a rule that nothing plays is found, and so is a scenario that expects nothing or belongs to no rule")
+    func unplayedRulesAreFound() {
+        let all = Tree.files(under: "Scenarios/rules")
+        let missing = all.filter { !$0.path.contains("/PRE-9/") }
+        #expect(playProblems(missing) == ["no scenario plays PRE-9"])
+        let empty = SourceFile(path: "Scenarios/rules/PRE-9/more.yaml", text: "name: \"PRE-9 more\"\n")
+        #expect(playProblems(all + [empty]) == ["\(empty.path) expects nothing, or does not name its rule"])
+        let foreign = SourceFile(path: "Scenarios/rules/PRE-99/a.yaml", text: "name: \"PRE-99 a\"\nexpect: []\n")
+        #expect(playProblems(all + [foreign]) == ["PRE-99 is no rule"])
     }
 
     @Test("a list of rules that names what is not there is found, and so is a rule it lacks")

@@ -36,6 +36,7 @@ extension World {
     /// at the backup (`backupObstacle`).
     /// - Rule: LIV-4
     /// - Rule: LIV-7
+    /// - Rule: LIV-8
     func mobilityRefusal(
         of host: Ref<Host>, from: Ref<Host>, by server: Ref<DPMServer>, object: String
     ) -> Refusal? {
@@ -46,7 +47,8 @@ extension World {
         }
         guard !dpm.knownVMMServers.isEmpty else {
             return refusal(
-                33402, rule, "DPM server \(dpm.name) is not connected to VMM, so its move between hosts goes unnoticed",
+                33402, RuleID("LIV", 8),
+                "DPM server \(dpm.name) is not connected to VMM, so its move between hosts goes unnoticed",
                 "Connect the server with Set-DPMGlobalProperty -knownvmmservers")
         }
         guard let vmm = dpm.knownVMMServers.first(where: { vmmServers[$0].hosts.contains(host) }) else {
@@ -59,6 +61,15 @@ extension World {
         guard manager.isAtLeast2012SP1 else {
             return refusal(
                 33401, rule, "VMM server \(manager.name) is older than 2012 SP1", "Upgrade VMM to 2012 SP1 or later")
+        }
+        guard manager.isUp else {
+            return refusal(
+                33400, rule, "VMM server \(manager.name) does not answer", "Start the VMM server")
+        }
+        guard manager.helperRuns else {
+            return refusal(
+                33399, RuleID("LIV", 7), "The DPM-VMM Helper Service of \(manager.name) is stopped",
+                "Start the DPM-VMM Helper Service")
         }
         guard manager.helperPort == 6070 else {
             return refusal(
@@ -77,6 +88,21 @@ extension World {
                     + "\(name) in \(domains[domain].name)", "Bring them into one domain")
         }
         return nil
+    }
+
+    /// The property KnownVMMServer of a DPM server's row in tbl_DLS_GlobalSetting: what Set-DPMGlobalProperty
+    /// `-knownvmmservers` wrote; empty while it is not connected to VMM.
+    /// - Rule: LIV-8
+    public func knownVMMServer(of server: Ref<DPMServer>) -> String {
+        servers[server].knownVMMServers.map { vmmServers[$0].name }.joined(separator: ",")
+    }
+
+    /// The VMMIdentifier in the PhysicalPath XML of a protected machine: there once a VMM server that its DPM server knows
+    /// manages the machine's host; nil before.
+    /// - Rule: LIV-8
+    public func vmmIdentifier(of m: Ref<Machine>, on host: Ref<Host>, by server: Ref<DPMServer>) -> String? {
+        servers[server].knownVMMServers.first { vmmServers[$0].hosts.contains(host) }
+            .map { "\(vmmServers[$0].name)/\(machines[m].name)" }
     }
 
     /// What speaks against protection that follows a group's machines: no automatic consistency checks.

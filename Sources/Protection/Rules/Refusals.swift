@@ -29,6 +29,9 @@ extension World {
     /// What is allowed but deserves a word, in the world's order: limits of servers, then groups and their machines.
     public func warnings() -> [Refusal] {
         var found = servers.indices.flatMap { limitWarnings(of: Ref($0)) }
+        for index in servers.indices where groups.contains(where: { $0.server.index == index && !$0.members.isEmpty }) {
+            if let warning = itemLevelRefusal(on: Ref(index)) { found.append(warning) }
+        }
         found += crowdedVolumeWarnings()
         for index in groups.indices {
             found += groupWarnings(Ref(index))

@@ -124,7 +124,7 @@ extension World {
                 24055, 7, "\(tape.drives) drives are allocated, and library \(library.name) has \(count)",
                 "Allocate 1 to \(count)")
         }
-        if tape.encoding == .encrypt, !tape.hasCertificate {
+        if tape.encryptionError == 24073 {
             refuse(
                 24073, 7, "Its tapes are to be encrypted, and the backup store has no certificate",
                 "Put a certificate with its private key into DPMBackupStore")
@@ -174,5 +174,15 @@ extension World {
         var names: [String] = []
         for case let name? in groups.map({ $0.tape?.colocationSet }) where !names.contains(name) { names.append(name) }
         return names
+    }
+}
+
+extension TapeOptions {
+    /// Why nothing can be encrypted now: no certificate is in the backup store (24073), or those there have expired (24070); 0
+    /// if nothing speaks against it. Source: dpm-facts 4.7.
+    /// - Rule: GRP-7
+    public var encryptionError: Int32 {
+        guard encoding == .encrypt else { return 0 }
+        return !hasCertificate ? 24073 : isCertificateExpired ? 24070 : 0
     }
 }

@@ -25,6 +25,8 @@ public struct RunFacts: Sendable {
     public let tapes: TapeFacts
     /// Window, recovery points, pool, tapes: in this order.
     public let verdicts: [Verdict]
+    /// What came of the scenario's expectations, in their order.
+    public let expectations: [ExpectationVerdict]
 
     public let bottlenecks: BottleneckFacts
     public let durations: [DurationFacts]
@@ -67,6 +69,8 @@ public struct RunFacts: Sendable {
             Verdict(window, setting, bottlenecks), Verdict(recovery, setting), Verdict(pool, setting),
             Verdict(tapes, setting),
         ]
+        expectations =
+            setting.expectations.isEmpty ? [] : ExpectationJudge(setting, chronicle.story(outcome)).verdicts()
         durations = DurationFacts.all(chronicle.jobs)
         jobCounts = JobCount.all(chronicle.jobs, outcome.open)
         worstNight = NightFacts(window, setting, chronicle.jobs, outcome)

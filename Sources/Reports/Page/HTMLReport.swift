@@ -52,6 +52,7 @@ public enum HTMLReport {
                 header(facts, &body)
                 body.element("main") { main in
                     verdicts(facts, &main)
+                    expectations(facts, &main)
                     window(facts, &main)
                     pool(facts, &main)
                     bottlenecks(facts, &main)

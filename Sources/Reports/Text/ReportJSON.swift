@@ -11,7 +11,8 @@ public enum ReportJSON {
 
     public static func text(_ facts: RunFacts) -> String {
         JSONText.object([
-            "schema": .whole(Int64(schema)), "run": run(facts), "verdicts": verdicts(facts), "window": window(facts),
+            "schema": .whole(Int64(schema)), "run": run(facts), "verdicts": verdicts(facts),
+            "expectations": expectations(facts), "window": window(facts),
             "recoveryPoints": recovery(facts), "pool": pool(facts), "tapes": tapes(facts),
             "bottlenecks": bottlenecks(facts), "jobs": jobs(facts), "missed": missed(facts),
             "incidents": incidents(facts), "alerts": alerts(facts), "storage": storage(facts), "inputs": inputs(facts),
@@ -53,6 +54,18 @@ public enum ReportJSON {
                     "headline": .text(verdict.headline), "advice": .text(verdict.advice),
                     "figures": .list(
                         verdict.figures.map { ["name": .text($0.name), "value": .text($0.value)] }),
+                ]
+            })
+    }
+
+    private static func expectations(_ facts: RunFacts) -> JSONText {
+        .list(
+            facts.expectations.map { verdict in
+                [
+                    "place": .text(verdict.expectation.place), "expected": .text(verdict.expected),
+                    "held": .bool(verdict.held), "seen": .text(verdict.seen), "note": .text(verdict.expectation.note),
+                    "at": verdict.at.map { .init($0, facts.clock) } ?? .null,
+                    "trace": .list(verdict.trace.map { .text($0) }),
                 ]
             })
     }

@@ -9,6 +9,7 @@ public enum Summary {
     public static func text(_ facts: RunFacts, colours: Bool = false, width: Int = 100) -> String {
         var lines = [heading(facts), ""]
         for verdict in facts.verdicts { lines += line(verdict, colours, width) }
+        lines += expectations(facts, colours)
         lines += [""] + bottleneck(facts, width)
         lines += problems(facts, width)
         lines += [""] + jobs(facts)
@@ -40,6 +41,23 @@ public enum Summary {
         var text = wrap(verdict.headline, width - 25)
         if !verdict.advice.isEmpty { text += wrap("→ " + verdict.advice, width - 25) }
         return text.enumerated().map { $0.offset == 0 ? head + $0.element : indent + $0.element }
+    }
+
+    /// What failed with its evidence, and how many held.
+    private static func expectations(_ facts: RunFacts, _ colours: Bool) -> [String] {
+        guard !facts.expectations.isEmpty else { return [] }
+        let failed = facts.expectations.filter { !$0.held }
+        var lines = [
+            "",
+            "Expectations: \(grouped(facts.expectations.count - failed.count)) of \(grouped(facts.expectations.count)) held.",
+        ]
+        for verdict in failed {
+            lines.append((colours ? "\u{1B}[1;31mFAILED\u{1B}[0m" : "FAILED") + "  \(verdict.expectation.place)")
+            lines.append("  expected  \(verdict.expected)")
+            lines.append("  seen      \(verdict.seen)")
+            lines += verdict.trace.map { "            \($0)" }
+        }
+        return lines
     }
 
     private static func bottleneck(_ facts: RunFacts, _ width: Int) -> [String] {
