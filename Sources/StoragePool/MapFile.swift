@@ -281,8 +281,9 @@ extension MapFile {
                 action: "Wait for the other program to end, and try again")
         case .SQLITE_CANTOPEN:
             return StorageFault(
-                .missing, "MAP-OPEN", path, "it or its mirror could not be opened: \(text)",
-                action: "Check that both are there and may be read and written")
+                // What is missing was told before SQLite was asked.
+                .device, "MAP-OPEN", path, "it, its mirror or its journal could not be opened: \(text)",
+                action: "Check that the folder and both files may be read and written, and the disk under them")
         case .SQLITE_IOERR:
             return StorageFault(
                 .device, "MAP-IO", path, "the device failed: \(text)",

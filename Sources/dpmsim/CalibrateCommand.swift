@@ -84,8 +84,8 @@ struct CalibrateCommand: ParsableCommand {
         for row in rows {
             let share = row.difference.isFinite ? String(format: "%+.2f %%", row.difference) : "–"
             let line =
-                row.quantity.padding(toLength: 24, withPad: " ", startingAt: 0) + column("\(Bytes(row.model))", 14)
-                + column("\(Bytes(row.real))", 14) + column(share, 13)
+                row.quantity.padding(toLength: 24, withPad: " ", startingAt: 0) + column(Bytes(row.model).rounded, 14)
+                + column(Bytes(row.real).rounded, 14) + column(share, 13)
             out.line(abs(row.difference) > within ? out.styled(line, .red) : line)
         }
     }
@@ -130,6 +130,8 @@ private final class SumLedger: Ledger {
     func note(_ alert: AlertRecord) {}
     func note(_ missed: MissedPoint) {}
     func note(_ incident: IncidentRecord) {}
+    func note(_ change: ReplicaChange) {}
+    func note(_ move: MachineMove) {}
     func notePool(_ level: Level) {}
     func noteTapes(_ level: Level) {}
 }

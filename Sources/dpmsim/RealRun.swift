@@ -72,7 +72,7 @@ struct RealRun {
         let bytes = Bytes(verdicts.reduce(0) { $0 + $1.compared })
         let failed = verdicts.count { !$0.holds }
         terminal.line(
-            "\(plane.realMachines.count) real machine\(plane.realMachines.count == 1 ? "" : "s"): \(verdicts.count) recovery points read back, \(bytes), "
+            "\(plane.realMachines.count) real machine\(plane.realMachines.count == 1 ? "" : "s"): \(verdicts.count) recovery points read back, \(bytes.rounded), "
                 + (failed == 0 ? "each as its disks were" : "\(failed) of them not as their disks were"))
         if failed > 0 || booked > 0 { throw Ending.expectationFailed }
     }

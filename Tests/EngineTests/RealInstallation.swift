@@ -68,6 +68,8 @@ final class Notebook: Ledger {
     func note(_ alert: AlertRecord) {}
     func note(_ missed: MissedPoint) {}
     func note(_ incident: IncidentRecord) {}
+    func note(_ change: ReplicaChange) {}
+    func note(_ move: MachineMove) {}
     func notePool(_ level: Level) {}
     func noteTapes(_ level: Level) {}
 }
