@@ -8,12 +8,15 @@ struct GuestWrites: Hashable, Sendable {
     let initial: Int
     /// Places there are.
     let limit: Int
+    /// Of the places in use from the start: 1 if the guest wrote them, 0 if the disk came with them.
+    let firstVersion: UInt32
 
-    init(seed: UInt64, machine: Int32, workingSet: Int, initial: Int, limit: Int) {
+    init(seed: UInt64, machine: Int32, workingSet: Int, initial: Int, limit: Int, firstVersion: UInt32 = 1) {
         precondition(
             0 <= initial && initial <= limit && workingSet <= limit, "a guest cannot use more than its disks have")
         key = mixed(seed &+ 0x6775_6573_7421) ^ mixed(UInt64(UInt32(bitPattern: machine)))
         (self.workingSet, self.initial, self.limit) = (max(0, workingSet), initial, limit)
+        self.firstVersion = firstVersion
     }
 
     /// The place that write number `n` goes to.
@@ -32,10 +35,10 @@ struct GuestHistory: Hashable, Sendable {
     private(set) var versions: [UInt32]
     private(set) var usedPlaces: Int
 
-    /// A guest that has written what it begins with, as version 1.
+    /// A guest that has what it begins with.
     init(_ writes: GuestWrites) {
         versions = [UInt32](repeating: 0, count: writes.limit)
-        for place in 0..<writes.initial { versions[place] = 1 }
+        for place in 0..<writes.initial { versions[place] = writes.firstVersion }
         usedPlaces = writes.initial
     }
 
@@ -45,22 +48,24 @@ struct GuestHistory: Hashable, Sendable {
         _ body: (_ place: Int, _ version: UInt32) throws(Failure) -> Void
     ) throws(Failure) {
         while overwrites < target, writes.workingSet > 0 {
-            try write(writes.place(ofWrite: overwrites), body)
+            try write(writes, writes.place(ofWrite: overwrites), body)
             overwrites += 1
         }
         while grown < growth, writes.growthStart + Int(grown) < writes.limit {
-            try write(writes.growthStart + Int(grown), body)
+            try write(writes, writes.growthStart + Int(grown), body)
             grown += 1
         }
     }
 
     private mutating func write<Failure: Error>(
-        _ place: Int, _ body: (_ place: Int, _ version: UInt32) throws(Failure) -> Void
+        _ writes: GuestWrites, _ place: Int, _ body: (_ place: Int, _ version: UInt32) throws(Failure) -> Void
     ) throws(Failure) {
-        if versions[place] == 0 { usedPlaces += 1 }
+        if !isUsed(place, writes) { usedPlaces += 1 }
         versions[place] += 1
         try body(place, versions[place])
     }
+
+    func isUsed(_ place: Int, _ writes: GuestWrites) -> Bool { place < writes.initial || versions[place] > 0 }
 
     /// Places whose version is another than in `earlier`.
     func changed(since earlier: GuestHistory) -> [Int] {

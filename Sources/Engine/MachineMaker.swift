@@ -20,11 +20,26 @@ struct MachineMaker {
         var origins: [DiskImage?] = []
         var (used, unused): ([RealMachine.Place], [RealMachine.Place]) = ([], [])
         var imageBlocks: [RealMachine.Place] = []
+        var pageFilePlaces: Int?
         for disk in machine.disks where disk.format != .passThrough {
             let name = "disk\(disks.count)"
             let index = disks.count
             let path: String
-            if index == 0, let image = real.image {
+            if index == 0, let kind = real.fileSystem {
+                let made = try GuestDiskMaker(
+                    kind: kind, size: disk.size.count / real.scale, used: disk.used.count / real.scale,
+                    pageFile: machine.pageFile.count / real.scale, machine: machine.name, folder: home,
+                    content: BlockContent(seed: seed, machine: -1 - ref.index, compressibility: 1)
+                ).make(by: access)
+                used = (made.pageFile + made.data).map { RealMachine.Place(disk: 0, block: $0) }
+                pageFilePlaces = made.pageFile.count
+                let writable = Set(made.pageFile + made.data)
+                imageBlocks = try blocks(of: made.image).filter { !writable.contains($0) }.map {
+                    RealMachine.Place(disk: 0, block: $0)
+                }
+                path = try copyOnWrite(made.image, disk.format, home + "/" + name)
+                origins.append(made.image)
+            } else if index == 0, let image = real.image {
                 let origin = try open(image, machine)
                 let taken = try blocks(of: origin)
                 imageBlocks = taken.map { RealMachine.Place(disk: 0, block: $0) }
@@ -59,11 +74,13 @@ struct MachineMaker {
         let working = min(
             places.count, max(Int(machine.churn.workingSet.count / unit), machine.churn.perDay > .zero ? 1 : 0))
         let writes = GuestWrites(
-            seed: seed, machine: ref.index, workingSet: working, initial: used.count, limit: places.count)
+            seed: seed, machine: ref.index, workingSet: max(working, pageFilePlaces ?? 0), initial: used.count,
+            limit: places.count, firstVersion: real.fileSystem == nil ? 1 : 0)
         let made = RealMachine(
             name: machine.name, disks: disks, places: places, writes: writes,
             content: BlockContent(seed: seed, machine: ref.index, compressibility: machine.compressibility.value),
-            pageFile: min(working, Int(machine.pageFile.count / unit)), imageBlocks: imageBlocks, origins: origins)
+            pageFile: pageFilePlaces ?? (real.image == nil ? min(working, Int(machine.pageFile.count / unit)) : 0),
+            hasFileSystem: real.fileSystem != nil || real.image != nil, imageBlocks: imageBlocks, origins: origins)
         try made.begin()
         return made
     }

@@ -22,6 +22,8 @@ final class RealMachine {
     let content: BlockContent
     /// The first places of the working set are a page file (PRC-5).
     let pageFile: Int
+    /// Page files are looked for in the disks' file systems, rather than known.
+    let hasFileSystem: Bool
     /// Blocks of the image it began as that are not zeros.
     let imageBlocks: [Place]
     /// What its disks held before the guest wrote; nil where all was zeros.
@@ -35,8 +37,12 @@ final class RealMachine {
         var blocks: [Place]?
         /// Everything travels, page file too.
         var isWhole = false
+        /// Blocks that need not travel, for they lie wholly in page files.
+        var excluded: Set<Place> = []
     }
     var snapshot: Snapshot?
+    /// Blocks that were left out of the last synchronization that ended well.
+    private(set) var excluded: Set<Place> = []
     /// Moments at which the replica became equal to the disk, page file included.
     private(set) var wholeAt: [SimTime] = []
     /// Number in the pool of each recovery point.
@@ -44,8 +50,9 @@ final class RealMachine {
 
     init(
         name: String, disks: [MachineDisk], places: [Place], writes: GuestWrites, content: BlockContent, pageFile: Int,
-        imageBlocks: [Place], origins: [DiskImage?]
+        hasFileSystem: Bool, imageBlocks: [Place], origins: [DiskImage?]
     ) {
+        self.hasFileSystem = hasFileSystem
         (self.name, self.disks, self.places, self.writes, self.content) = (name, disks, places, writes, content)
         (self.pageFile, self.imageBlocks, self.origins) = (pageFile, imageBlocks, origins)
         history = GuestHistory(writes)
@@ -66,8 +73,9 @@ final class RealMachine {
 
     /// Writes what the guest begins with.
     func begin() throws(StorageFault) {
+        guard writes.firstVersion > 0 else { return }
         let buffer = Buffer(count: BlockContent.size)
-        for place in 0..<writes.initial { try put(place, 1, buffer) }
+        for place in 0..<writes.initial { try put(place, writes.firstVersion, buffer) }
     }
 
     private func put(_ place: Int, _ version: UInt32, _ buffer: Buffer) throws(StorageFault) {
@@ -77,6 +85,7 @@ final class RealMachine {
             UnsafeRawBufferPointer(bytes), at: places[place].block * Int64(BlockContent.size))
     }
 
+    func noteExcluded(_ places: Set<Place>) { excluded = places }
     func noteWhole(at time: SimTime) { wholeAt.append(time) }
     func notePoint(at time: SimTime, number: Int64) { points.append((time, number)) }
     func removePoint(at time: SimTime) -> Int64? {

@@ -1,5 +1,6 @@
 import DiskImages
 public import Files
+import GuestFiles
 public import Jobs
 public import Protection
 import StoragePool
@@ -138,7 +139,7 @@ public final class RealPlane: LivingPlane {
             return facts(machine, changed: places.count, stored: stored, read: places.count)
         }
         let blocks = tracked(real) ?? allUsed(real)
-        let kept = withoutPageFile(blocks, real)
+        let kept = withoutPageFiles(machine, blocks, real)
         real.snapshot!.blocks = kept
         return facts(machine, changed: blocks.count, stored: kept.count, read: blocks.count)
     }
@@ -147,7 +148,7 @@ public final class RealPlane: LivingPlane {
         let real = machines[machine.index]!
         guard real.snapshot?.at == until else { return changes(machine, since: since, until: until) }
         let known = kind == .heavy ? nil : tracked(real)
-        let candidates = withoutPageFile(known ?? allUsed(real), real)
+        let candidates = withoutPageFiles(machine, known ?? allUsed(real), real)
         var differing: [RealMachine.Place] = []
         do throws(StorageFault) {
             differing = try differences(machine, real, candidates)
@@ -173,7 +174,7 @@ public final class RealPlane: LivingPlane {
         let real = machines[machine.index]!
         let earlier = history(machine, at: since)
         let places = history(machine, at: until).changed(since: earlier).filter {
-            $0 >= real.pageFile && earlier.versions[$0] > 0
+            $0 >= real.pageFile && earlier.isUsed($0, real.writes)
         }
         return Bytes(bytes(places.count, machine))
     }
@@ -195,14 +196,43 @@ public final class RealPlane: LivingPlane {
 
     private func allUsed(_ real: RealMachine) -> [RealMachine.Place] {
         let history = real.snapshot!.history
-        return (history.versions.indices.filter { history.versions[$0] > 0 }.map { real.places[$0] } + real.imageBlocks)
+        return
+            (history.versions.indices.filter { history.isUsed($0, real.writes) }.map { real.places[$0] }
+            + real.imageBlocks)
             .sorted { ($0.disk, $0.block) < ($1.disk, $1.block) }
     }
 
+    /// What of `blocks` is to travel: all but what lies wholly in page files now, and what did before and does not any more, for it may
+    /// belong to another file by now.
     /// - Rule: PRC-5
-    private func withoutPageFile(_ blocks: [RealMachine.Place], _ real: RealMachine) -> [RealMachine.Place] {
-        let excluded = Set(real.places.prefix(real.pageFile))
-        return blocks.filter { !excluded.contains($0) }
+    private func withoutPageFiles(
+        _ machine: Ref<Machine>, _ blocks: [RealMachine.Place], _ real: RealMachine
+    ) -> [RealMachine.Place] {
+        var excluded = Set(real.places.prefix(real.pageFile))
+        if real.hasFileSystem {
+            do throws(StorageFault) { excluded = try pageFiles(real) } catch {
+                // Leaving nothing out is always right.
+                note(machine, real.snapshot!.at, error)
+                excluded = []
+            }
+        }
+        real.snapshot!.excluded = excluded
+        let returned = real.excluded.subtracting(excluded)
+        let all = returned.isEmpty ? blocks : Array(Set(blocks).union(returned))
+        return all.filter { !excluded.contains($0) }.sorted { ($0.disk, $0.block) < ($1.disk, $1.block) }
+    }
+
+    /// Blocks of the snapshot that lie wholly in page files, as its file systems say (disk-formats.md 4).
+    private func pageFiles(_ real: RealMachine) throws(StorageFault) -> Set<RealMachine.Place> {
+        let unit = Int64(BlockContent.size)
+        var found: Set<RealMachine.Place> = []
+        for (index, disk) in real.disks.enumerated() {
+            for range in try PageFiles(of: GuestDisk(try source(disk))).ranges {
+                let (first, last) = ((range.lowerBound + unit - 1) / unit, range.upperBound / unit)
+                for block in first..<max(first, last) { found.insert(RealMachine.Place(disk: index, block: block)) }
+            }
+        }
+        return found
     }
 
     /// Those of `blocks` in which snapshot and replica really differ.
@@ -272,6 +302,7 @@ public final class RealPlane: LivingPlane {
             _ = try pool.synchronize(
                 real.name, sources, kind: kind, at: seconds(snapshot), recoveryPoint: false)
             if real.snapshot!.isWhole { real.noteWhole(at: snapshot) }
+            real.noteExcluded(real.snapshot!.excluded)
         }
     }
 

@@ -55,8 +55,12 @@ public enum ReplicationState: String, CaseIterable, Sendable {
 public struct RealData: Sendable, Hashable {
     /// The image its first disk begins as, which is never modified; nil for a disk of blocks that only the program knows.
     public var image: String?
+    /// The file system its first disk is made with, in a partition and with files in it; nil for none.
+    public var fileSystem: GuestFileSystem?
     /// Bytes of the scenario that one byte of the files stands for, at least one.
     public var scale: Int64 = 1
+    /// File systems a disk can be made with.
+    public static let fileSystems: [GuestFileSystem] = [.ntfs, .fat32, .ext4]
     /// Of a disk's file, bytes: what can be written and verified in the course of a run.
     public static let largestDisk: Int64 = 64 << 30
     public init() {}

@@ -83,6 +83,13 @@ extension Builder {
             }
             real.image = Documents.join(item.spot.file, name)
         }
+        if let item = fields.item("guest-disk") {
+            real.fileSystem = fields.choice("guest-disk", GuestFileSystem.self)
+            if !isReal {
+                report.problem(item, expected: "data: real beside it", found: "a machine whose bytes are numbers")
+            }
+            if real.image != nil { report.problem(item, expected: "either image or guest-disk", found: "both") }
+        }
         if let scale = fields.number("scale") {
             if !isReal, scale != 1, let item = fields.item("scale") {
                 report.problem(item, expected: "data: real beside it", found: "a machine whose bytes are numbers")

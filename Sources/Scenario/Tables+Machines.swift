@@ -61,6 +61,10 @@ extension Tables {
             "where its bytes are: numbers, or files that are really written, backed up and recovered"),
         Field("image", .text, "of a real machine: the image its first disk begins as, relative to this file"),
         Field(
+            "guest-disk", .choice(words(RealData.fileSystems)),
+            "of a real machine: its first disk gets a partition with this file system, with files and a page file in it"
+        ),
+        Field(
             "scale", .number(1...1_000_000), default: "1", from: "the model",
             "of a real machine: bytes that one byte of its files stands for"),
         Field(
