@@ -107,7 +107,8 @@ let package = Package(
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "Engine", "Simulation", "Scenario", "Jobs", "StoragePool", "DiskImages", "Files", "Protection", "Units",
+                "Engine", "Simulation", "Scenario", "Jobs", "StoragePool", "GuestFiles", "DiskImages", "Files",
+                "Protection", "Units",
             ], swiftSettings: strict),
         // Runs the built program in processes of its own.
         .testTarget(name: "CommandTests", dependencies: ["dpmsim"], swiftSettings: strict),

@@ -52,11 +52,31 @@ public final class RealPlane: LivingPlane {
                 .badInput, "ENGINE-FOLDER", folder, "the folder for real machines is not empty",
                 action: "Name an empty folder or a new one")
         }
-        for path in [folder, folder + "/machines", folder + "/pools"] { try files.makeFolder(path) }
-        let maker = MachineMaker(world: world, seed: seed, folder: folder + "/machines", access: access)
-        for (index, machine) in world.machines.enumerated() {
-            guard let real = machine.real else { continue }
-            machines[Int32(index)] = try maker.make(Ref(index), real)
+        do throws(StorageFault) {
+            for path in [folder, folder + "/machines", folder + "/pools"] { try files.makeFolder(path) }
+            let maker = MachineMaker(world: world, seed: seed, folder: folder + "/machines", access: access)
+            for (index, machine) in world.machines.enumerated() {
+                guard let real = machine.real else { continue }
+                machines[Int32(index)] = try maker.make(Ref(index), real)
+            }
+        } catch {
+            try? close()
+            Self.empty(folder, files)
+            if !isThere { try? files.removeFolder(folder) }
+            throw error
+        }
+    }
+
+    /// Takes away what was made in a folder that was empty.
+    private static func empty(_ folder: String, _ files: any FileSystem) {
+        for name in (try? files.list(folder)) ?? [] {
+            let path = folder + "/" + name
+            if (try? files.kind(of: path)) == .folder {
+                empty(path, files)
+                try? files.removeFolder(path)
+            } else {
+                try? files.remove(path)
+            }
         }
     }
 

@@ -13,6 +13,7 @@ struct RealInstallation {
     var seed: UInt64 = 1
     var extra = ""
     var windows = "2016"
+    var scale = 10_000
 
     private var text: String {
         """
@@ -29,7 +30,7 @@ struct RealInstallation {
             windows: "\(windows)"
             volumes: [{name: data, capacity: 2 TB, read: 500 MB/s, write: 400 MB/s}]
         machines:
-        \(machines.split(separator: "\n").map { "  - {\($0), host: hv-01, data: real, scale: 10000}" }.joined(separator: "\n"))
+        \(machines.split(separator: "\n").map { "  - {\($0), host: hv-01, data: real, scale: \(scale)}" }.joined(separator: "\n"))
         groups:
           - name: servers
             members: all
@@ -51,10 +52,10 @@ struct RealInstallation {
         var jobs: [JobRecord]
     }
 
-    func run(on files: any FileSystem = SimulatedDisk()) throws -> Result {
+    func run(on files: any FileSystem = SimulatedDisk(), in folder: String = "/real") throws -> Result {
         let setting = try setting()
         let plane = try RealPlane(
-            world: setting.world, seed: setting.seed, clock: setting.clock, folder: "/real", files: files)
+            world: setting.world, seed: setting.seed, clock: setting.clock, folder: folder, files: files)
         let notebook = Notebook()
         let outcome = Run(setting: setting, ledger: notebook, real: plane, checksInvariants: true).finish()
         return Result(setting: setting, outcome: outcome, plane: plane, jobs: notebook.jobs)
