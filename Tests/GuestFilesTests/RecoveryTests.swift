@@ -117,7 +117,7 @@ private final class BrokenDevice: BlockDevice {
         arguments: [
             ("sleep 60", "GUEST-LIMIT"), ("exec sleep 60 3>&-", "GUEST-LIMIT"),
             ("while :; do echo 0 0 >&3; sleep 0.2; done & sleep 1; kill -SEGV $$", "GUEST-CRASH"),
-            ("ulimit -c 0; kill -ABRT $$", "GUEST-CRASH"), ("ulimit -t 1; while :; do :; done", "GUEST-LIMIT"),
+            ("ulimit -c 0; kill -ABRT $$", "GUEST-CRASH"), ("ulimit -St 1; while :; do :; done", "GUEST-LIMIT"),
             ("kill -INT $$", "IMAGE-STOPPED"), ("echo 5 10 >&3; exit 7", ""),
         ])
     func ends(script: String, id: String) throws {
