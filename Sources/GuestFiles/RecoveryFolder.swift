@@ -22,7 +22,7 @@ final class RecoveryFolder {
     /// A new folder in this one, for its owner only until `finish`.
     func makeFolder(_ name: [UInt8]) throws(StorageFault) -> RecoveryFolder {
         let text = try text(of: name)
-        guard mkdirat(descriptor, text, 0o700) == 0 else { throw .host("make the folder", place(name), errno) }
+        guard mkdirat(descriptor, text, 0o700) == 0 else { throw refusal("make the folder", name, errno) }
         let opened = openat(descriptor, text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard opened >= 0 else { throw .host("open the folder", place(name), errno) }
         return RecoveryFolder(descriptor: opened, path: place(name))
@@ -31,14 +31,14 @@ final class RecoveryFolder {
     /// A new file in this folder, for its owner only until `finish`.
     func makeFile(_ name: [UInt8]) throws(StorageFault) -> RecoveryFile {
         let opened = openat(descriptor, try text(of: name), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard opened >= 0 else { throw .host("make", place(name), errno) }
+        guard opened >= 0 else { throw refusal("make", name, errno) }
         return RecoveryFile(descriptor: opened, path: place(name))
     }
 
     func makeLink(_ name: [UInt8], to target: String, of entry: GuestEntry) throws(StorageFault) {
         let text = try text(of: name)
         guard !target.isEmpty, symlinkat(target, descriptor, text) == 0 else {
-            throw .host("make the link", place(name), target.isEmpty ? EINVAL : errno)
+            throw refusal("make the link", name, target.isEmpty ? EINVAL : errno)
         }
         let times = Self.times(of: entry)
         utimensat(descriptor, text, times, AT_SYMLINK_NOFOLLOW)
@@ -47,7 +47,7 @@ final class RecoveryFolder {
     /// A second name of a file that is there.
     func makeName(_ name: [UInt8], of old: [UInt8], in folder: RecoveryFolder) throws(StorageFault) {
         guard linkat(folder.descriptor, try text(of: old), descriptor, try text(of: name), 0) == 0 else {
-            throw .host("make another name of", place(name), errno)
+            throw refusal("make another name of", name, errno)
         }
     }
 
@@ -97,6 +97,15 @@ final class RecoveryFolder {
             closedir(stream)
             unlinkat(parent, name.baseAddress!, AT_REMOVEDIR)
         }
+    }
+
+    /// Where everything is made anew, a name that is there already stood twice in the guest's folder.
+    private func refusal(_ verb: String, _ name: [UInt8], _ code: Int32) -> StorageFault {
+        guard code == EEXIST || code == EINVAL else { return .host(verb, place(name), code) }
+        let cause = code == EEXIST ? "its folder has this name twice" : "it is a link to nothing"
+        return StorageFault(
+            .damaged, code == EEXIST ? "GUEST-TWICE" : "GUEST-DAMAGED", String(decoding: name, as: UTF8.self), cause,
+            action: "Say --skip-unreadable, or try another recovery point")
     }
 
     func place(_ name: [UInt8]) -> String { path + "/" + String(decoding: name, as: UTF8.self) }
