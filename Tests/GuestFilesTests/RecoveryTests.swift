@@ -126,7 +126,11 @@ private final class BrokenDevice: BlockDevice {
             limits: .init(cpuSeconds: 5, silentSeconds: 2, memory: 1 << 30), object: "the disk")
         if id.isEmpty {
             var last: Int64 = 0
-            #expect(try work.run { done, _ in (last = done, true).1 } == 7 && last == 5)
+            func tell(_ done: Int64) -> Bool {
+                last = done
+                return true
+            }
+            #expect(try work.run { done, _ in tell(done) } == 7 && last == 5)
         } else {
             let fault = try fault { _ = try work.run { _, _ in true } }
             #expect(fault.id == id && fault.object == "the disk")
