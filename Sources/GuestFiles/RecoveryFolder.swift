@@ -1,5 +1,6 @@
 import Files
 import Glibc
+import Synchronization
 
 /// A folder of this computer that a guest's files are recovered into, held open. Everything in it is made anew, by one name below a folder
 /// that is open: no name of a guest and no link can lead anywhere else.
@@ -139,6 +140,8 @@ final class RecoveryFile: Sendable {
     let descriptor: Int32
     let path: String
 
+    private let writing = Mutex(())
+
     fileprivate init(descriptor: Int32, path: String) { (self.descriptor, self.path) = (descriptor, path) }
     deinit { close(descriptor) }
 
@@ -146,7 +149,12 @@ final class RecoveryFile: Sendable {
         guard ftruncate(descriptor, off_t(size)) == 0 else { throw .host("give its size to", path, errno) }
     }
 
+    /// One thread at a time: the system lets only one write to a file, and has the others burn processor time meanwhile.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
+        try writing.withLock { (_) throws(StorageFault) in try writeAlone(bytes, at: offset) }
+    }
+
+    private func writeAlone(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
         var done = 0
         while done < bytes.count {
             let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
