@@ -149,7 +149,8 @@ private struct RecoveryWork {
                 if isTop { streamNames[item.name] = names }
             }
         } catch {
-            folder.remove(item.name)
+            // What has the name already is another one, and whole.
+            if error.id != "GUEST-TWICE" { folder.remove(item.name) }
             try leaveOut(item.path, error)
         }
         try tell()
@@ -194,7 +195,7 @@ private struct RecoveryWork {
                 try copy(index, of: file, to: target)
                 try target.finish(as: item.entry)
             } catch {
-                folder.remove(name)
+                if error.id != "GUEST-TWICE" { folder.remove(name) }
                 try leaveOut(item.path + ":" + stream.name, error)
                 continue
             }

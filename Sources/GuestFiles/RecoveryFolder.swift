@@ -1,5 +1,6 @@
 import Files
 import Glibc
+import Synchronization
 
 /// A folder of this computer that a guest's files are recovered into, held open. Everything in it is made anew, by one name below a folder
 /// that is open: no name of a guest and no link can lead anywhere else.
@@ -22,7 +23,7 @@ final class RecoveryFolder {
     /// A new folder in this one, for its owner only until `finish`.
     func makeFolder(_ name: [UInt8]) throws(StorageFault) -> RecoveryFolder {
         let text = try text(of: name)
-        guard mkdirat(descriptor, text, 0o700) == 0 else { throw .host("make the folder", place(name), errno) }
+        guard mkdirat(descriptor, text, 0o700) == 0 else { throw refusal("make the folder", name, errno) }
         let opened = openat(descriptor, text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard opened >= 0 else { throw .host("open the folder", place(name), errno) }
         return RecoveryFolder(descriptor: opened, path: place(name))
@@ -31,14 +32,14 @@ final class RecoveryFolder {
     /// A new file in this folder, for its owner only until `finish`.
     func makeFile(_ name: [UInt8]) throws(StorageFault) -> RecoveryFile {
         let opened = openat(descriptor, try text(of: name), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard opened >= 0 else { throw .host("make", place(name), errno) }
+        guard opened >= 0 else { throw refusal("make", name, errno) }
         return RecoveryFile(descriptor: opened, path: place(name))
     }
 
     func makeLink(_ name: [UInt8], to target: String, of entry: GuestEntry) throws(StorageFault) {
         let text = try text(of: name)
         guard !target.isEmpty, symlinkat(target, descriptor, text) == 0 else {
-            throw .host("make the link", place(name), target.isEmpty ? EINVAL : errno)
+            throw refusal("make the link", name, target.isEmpty ? EINVAL : errno)
         }
         let times = Self.times(of: entry)
         utimensat(descriptor, text, times, AT_SYMLINK_NOFOLLOW)
@@ -47,7 +48,7 @@ final class RecoveryFolder {
     /// A second name of a file that is there.
     func makeName(_ name: [UInt8], of old: [UInt8], in folder: RecoveryFolder) throws(StorageFault) {
         guard linkat(folder.descriptor, try text(of: old), descriptor, try text(of: name), 0) == 0 else {
-            throw .host("make another name of", place(name), errno)
+            throw refusal("make another name of", name, errno)
         }
     }
 
@@ -99,6 +100,15 @@ final class RecoveryFolder {
         }
     }
 
+    /// Where everything is made anew, a name that is there already stood twice in the guest's folder.
+    private func refusal(_ verb: String, _ name: [UInt8], _ code: Int32) -> StorageFault {
+        guard code == EEXIST || code == EINVAL else { return .host(verb, place(name), code) }
+        let cause = code == EEXIST ? "its folder has this name twice" : "it is a link to nothing"
+        return StorageFault(
+            .damaged, code == EEXIST ? "GUEST-TWICE" : "GUEST-DAMAGED", String(decoding: name, as: UTF8.self), cause,
+            action: "Say --skip-unreadable, or try another recovery point")
+    }
+
     func place(_ name: [UInt8]) -> String { path + "/" + String(decoding: name, as: UTF8.self) }
 
     /// A guest's name as one for this computer: one part of a path, no more.
@@ -130,6 +140,8 @@ final class RecoveryFile: Sendable {
     let descriptor: Int32
     let path: String
 
+    private let writing = Mutex(())
+
     fileprivate init(descriptor: Int32, path: String) { (self.descriptor, self.path) = (descriptor, path) }
     deinit { close(descriptor) }
 
@@ -137,7 +149,12 @@ final class RecoveryFile: Sendable {
         guard ftruncate(descriptor, off_t(size)) == 0 else { throw .host("give its size to", path, errno) }
     }
 
+    /// One thread at a time: the system lets only one write to a file, and has the others burn processor time meanwhile.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
+        try writing.withLock { (_) throws(StorageFault) in try writeAlone(bytes, at: offset) }
+    }
+
+    private func writeAlone(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageFault) {
         var done = 0
         while done < bytes.count {
             let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))

@@ -58,7 +58,7 @@ public struct SupervisedWork: Sendable {
                 _ = wait(process, 0)
             }
         }
-        try listen(ends[0], progress)
+        try listen(ends[0], to: process, progress)
         // The pipe's other end is closed, mostly because the program is gone; it has this long to be.
         var status = wait(process, WNOHANG)
         for _ in 0..<limits.silentSeconds * 20 where status == nil {
@@ -91,8 +91,10 @@ public struct SupervisedWork: Sendable {
         )
     }
 
-    /// Returns when the other end is closed.
-    private func listen(_ descriptor: Int32, _ progress: (Int64, Int64) -> Bool) throws(StorageFault) {
+    /// Returns when the other end is closed, or the process is gone: what it began itself may still hold the pipe.
+    private func listen(
+        _ descriptor: Int32, to process: pid_t, _ progress: (Int64, Int64) -> Bool
+    ) throws(StorageFault) {
         var line: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
@@ -107,10 +109,15 @@ public struct SupervisedWork: Sendable {
             let count = read(descriptor, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
             if count <= 0 { return }
+            var information = siginfo_t()
+            let isGone =
+                waitid(P_PID, id_t(process), &information, WEXITED | WNOHANG | WNOWAIT) == 0
+                && information.si_signo == SIGCHLD
             for byte in buffer[..<count] where byte != 10 || !tell(&line, progress) {
                 if byte == 10 { throw stopped }
                 if line.count < 64 { line.append(byte) }
             }
+            if isGone { return }
         }
     }
 
@@ -126,6 +133,16 @@ public struct SupervisedWork: Sendable {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, descriptor, Self.pipe)
+        // Signals that this thread holds back, or this process ignores, must end the other one.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var (none, all) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
         var variables = ProcessInfo.processInfo.environment
         variables.merge(environment) { $1 }
         variables[Self.variable] = "\(limits.cpuSeconds) \(limits.memory)"
@@ -136,7 +153,7 @@ public struct SupervisedWork: Sendable {
         let settings = variables.sorted { $0.key < $1.key }.map { strdup("\($0.key)=\($0.value)") }
         defer { (words + settings).forEach { free($0) } }
         var process = pid_t()
-        let code = posix_spawn(&process, program, &actions, nil, words + [nil], settings + [nil])
+        let code = posix_spawn(&process, program, &actions, &attributes, words + [nil], settings + [nil])
         guard code == 0 else { throw .host("start", program, code) }
         return process
     }

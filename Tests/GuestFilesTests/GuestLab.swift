@@ -119,9 +119,12 @@ final class GuestLab: Sendable {
     /// Lets a shell work in an NTFS volume that ntfs-3g shows as a folder.
     func inside(_ name: String, _ script: String) throws {
         _ = try makeFolder("mounted")
-        try run("ntfs-3g", "-o", "compression,streams_interface=windows", name, "mounted")
-        defer { _ = try? run("umount", "mounted") }
-        try run("sh", "-ec", "cd mounted; " + script)
+        // ntfs-3g goes on in the background, and would hold whatever it was given: Foundation waits for that to be closed.
+        let mount = "exec ntfs-3g -o compression,streams_interface=windows \(name) mounted >output 2>&1"
+        let close = "for f in $(ls /proc/$BASHPID/fd); do [ $f -le 2 ] || eval \"exec $f>&-\"; done"
+        try run(
+            "bash", "-ec",
+            "(\(close); \(mount)); trap 'cd /; umount '\"$PWD\"'/mounted' EXIT; cd mounted; \(script)")
     }
 
     /// A disk with one partition from 1 MiB on that holds the volume.

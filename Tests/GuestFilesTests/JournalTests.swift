@@ -16,7 +16,7 @@ struct JournalCase: Sendable, CustomTestStringConvertible {
         JournalCase(options: "-b 4096 -O ^64bit", journal: "-c"),
         JournalCase(options: "-b 1024 -O ^64bit,^metadata_csum", journal: ""),
         JournalCase(options: "-b 1024 -O ^64bit,^metadata_csum", journal: "-c"),
-        JournalCase(options: "-b 2048 -O ^extent", journal: "-c"),
+        JournalCase(options: "-b 2048 -O ^extent,^64bit", journal: "-c"),
     ]
 }
 

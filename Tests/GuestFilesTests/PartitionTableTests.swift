@@ -29,9 +29,9 @@ struct DividedDisk: Sendable, CustomTestStringConvertible {
                 label: dos
                 start=2048, size=20480, type=83
                 size=90000, type=f
-                size=10240, type=7
-                size=20480, type=83
-                size=30720, type=82
+                5: size=10240, type=7
+                6: size=20480, type=83
+                7: size=30720, type=82
                 """, scheme: .mbr),
     ]
 }

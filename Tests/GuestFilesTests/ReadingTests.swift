@@ -100,7 +100,7 @@ struct PackedVolume: Sendable, CustomTestStringConvertible {
         #expect(try ntfs.entry(at: "/WINDOWS//system32/./SOME.bin").name == "some.bin")
         #expect(try ntfs.entry(at: "users/ann/GRÜßE ☃.BIN").name == "Grüße ☃.bin")
         for (path, id) in [
-            ("/HELLO.TXT", "GUEST-MISSING"), ("/hello.txt/x", "GUEST-MISSING"), ("/Users/../hello.txt", "GUEST-PATH"),
+            ("/HELLO.TXT", "GUEST-MISSING"), ("/hello.txt/x", "GUEST-MISSING"), ("/Windows/../hello.txt", "GUEST-PATH"),
             ("/none", "GUEST-MISSING"),
         ] {
             #expect(try fault { _ = try ext.entry(at: path) }.id == id, "\(path)")
@@ -111,7 +111,7 @@ struct PackedVolume: Sendable, CustomTestStringConvertible {
     func times() throws {
         let lab = try GuestLab()
         try lab.makeTree()
-        try lab.run("touch", "-d", "2003-04-05 06:07:08.5", "tree/hello.txt")
+        try lab.run("touch", "-d", "2003-04-05 06:07:08", "tree/hello.txt")
         try lab.run("truncate", "-s", "8M", "f")
         try lab.run("mkfs.fat", "-F", "12", "f")
         try lab.run("mcopy", "-m", "-i", "f", "tree/hello.txt", "::")
@@ -120,9 +120,9 @@ struct PackedVolume: Sendable, CustomTestStringConvertible {
         #expect(try lab.volume("f").entry(at: "hello.txt").modified == GuestTime(seconds: 1_049_522_828))
         try lab.makeExt("e")
         let entry = try lab.volume("e").entry(at: "hello.txt")
-        #expect(entry.modified == GuestTime(seconds: 1_049_522_828, nanoseconds: 500_000_000) && entry.mode == 0o644)
+        #expect(entry.modified == GuestTime(seconds: 1_049_522_828) && entry.mode == 0o644)
         try lab.recover(try lab.volume("e"), "/hello.txt")
-        #expect(try lab.text("stat -c '%.9Y %a' out/hello.txt") == "1049522828.500000000 644")
+        #expect(try lab.text("stat -c '%.9Y %a' out/hello.txt") == "1049522828.000000000 644")
     }
 }
 

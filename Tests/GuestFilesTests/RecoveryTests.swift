@@ -117,7 +117,7 @@ private final class BrokenDevice: BlockDevice {
         arguments: [
             ("sleep 60", "GUEST-LIMIT"), ("exec sleep 60 3>&-", "GUEST-LIMIT"),
             ("while :; do echo 0 0 >&3; sleep 0.2; done & sleep 1; kill -SEGV $$", "GUEST-CRASH"),
-            ("ulimit -c 0; kill -ABRT $$", "GUEST-CRASH"), ("ulimit -t 1; while :; do :; done", "GUEST-LIMIT"),
+            ("ulimit -c 0; kill -ABRT $$", "GUEST-CRASH"), ("ulimit -St 1; while :; do :; done", "GUEST-LIMIT"),
             ("kill -INT $$", "IMAGE-STOPPED"), ("echo 5 10 >&3; exit 7", ""),
         ])
     func ends(script: String, id: String) throws {
@@ -126,7 +126,11 @@ private final class BrokenDevice: BlockDevice {
             limits: .init(cpuSeconds: 5, silentSeconds: 2, memory: 1 << 30), object: "the disk")
         if id.isEmpty {
             var last: Int64 = 0
-            #expect(try work.run { done, _ in (last = done, true).1 } == 7 && last == 5)
+            func tell(_ done: Int64) -> Bool {
+                last = done
+                return true
+            }
+            #expect(try work.run { done, _ in tell(done) } == 7 && last == 5)
         } else {
             let fault = try fault { _ = try work.run { _, _ in true } }
             #expect(fault.id == id && fault.object == "the disk")
