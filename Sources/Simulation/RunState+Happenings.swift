@@ -86,7 +86,8 @@ extension RunState {
         case .migration(let machine, let host, let storage): migrate(machine, to: host, storage: storage, line: n)
         case .slowLink, .partition, .vmmOutage, .helperStopped, .helperPort, .agent, .vssFailure, .integrationOff,
             .volumeOutage, .snapshotsFull, .cartridgeMissing, .cartridgeDamaged, .certificateMissing,
-            .certificateExpired, .replication, .clockChange:
+            .certificateExpired, .replication, .clockChange, .runCheck, .runBackup, .runSummaryManager,
+            .stopProtection:
             beginFault(happening, line: n)
         }
     }
@@ -119,7 +120,8 @@ extension RunState {
         case .migration: break
         case .slowLink, .partition, .vmmOutage, .helperStopped, .helperPort, .agent, .vssFailure, .integrationOff,
             .volumeOutage, .snapshotsFull, .cartridgeMissing, .cartridgeDamaged, .certificateMissing,
-            .certificateExpired, .replication, .clockChange:
+            .certificateExpired, .replication, .clockChange, .runCheck, .runBackup, .runSummaryManager,
+            .stopProtection:
             finishFault(happening)
         }
     }
@@ -169,6 +171,23 @@ extension RunState {
             setReplication(machine, state, incident: i)
         case .clockChange(let server, let span):
             clockGoesWrong(server, by: span, incident: incident("Clock change", world.servers[server].name, line: n))
+        case .runCheck(let machine):
+            checkByHand(machine, incident: incident("Check by hand", world.machines[machine].name, line: n))
+        case .runBackup(let machine):
+            _ = incident("Backup by hand", world.machines[machine].name, line: n)
+            jobDue(Int(machine.index), purpose: .expressFull, attempt: 0, due: agenda.now)
+        case .runSummaryManager(let server):
+            _ = incident("Summary Manager by hand", world.servers[server].name, line: n)
+            runSummary(server: Int(server.index))
+        case .stopProtection(let machine, let deletesData):
+            let j = Int(machines[machine].job)
+            if j >= 0, !canEnd(j) {
+                agenda.schedule(Event(.happening, n), at: agenda.now + .seconds(1))
+                return
+            }
+            let title = deletesData ? "Protection stopped, data deleted" : "Protection stopped, data kept"
+            stopProtection(
+                machine, deletesData: deletesData, incident: incident(title, world.machines[machine].name, line: n))
         case .nodeCrash, .maintenance, .nodeRestart, .linkOutage, .serverOutage, .driveFailure, .robotJam,
             .poolVolumeOutage, .volumeFull, .migration:
             preconditionFailure("\(happening) is begun elsewhere")
@@ -207,6 +226,8 @@ extension RunState {
         case .replication(let machine, _):
             setReplication(machine, setting.world.machines[machine].replication, incident: nil)
         case .clockChange(let server, _): clockWrong[Int(server.index)] = false
+        case .runCheck, .runBackup, .runSummaryManager: break
+        case .stopProtection(let machine, _): resumeProtection(machine)
         case .nodeCrash, .maintenance, .nodeRestart, .linkOutage, .serverOutage, .driveFailure, .robotJam,
             .poolVolumeOutage, .volumeFull, .migration:
             preconditionFailure("\(happening) is finished elsewhere")

@@ -285,8 +285,17 @@ struct FaultTests {
             .integrationOff(Ref(1)), .volumeOutage(Ref(0)), .snapshotsFull(Ref(0)), .cartridgeMissing(Ref(1)),
             .cartridgeDamaged(Ref(2)), .certificateMissing(Ref(0)), .certificateExpired(Ref(0)),
             .replication(Ref(0), .critical), .clockChange(Ref(0), by: .minutes(7)), .nodeCrash(Ref(0)),
-            .linkOutage(Ref(0)), .migration(Ref(1), to: Ref(2), storage: nil),
+            .linkOutage(Ref(0)), .migration(Ref(1), to: Ref(2), storage: nil), .runCheck(Ref(1)), .runBackup(Ref(0)),
+            .runSummaryManager(Ref(0)), .stopProtection(Ref(0), deletesData: false), .poolVolumeOutage(Ref(0)),
+            .serverOutage(Ref(0)),
         ]
+        if seed % 4 == 0 {
+            installation.setting.script = [
+                ScriptLine(
+                    .stopProtection(Ref(1), deletesData: true), .at(.start + .hours(Int64(dice.below(200)))), lasts: nil
+                )
+            ]
+        }
         for fault in faults {
             let lasts = TimeDistribution.uniform(from: .minutes(1), to: .hours(Int64(1 + dice.below(8))))
             var timing = ScriptLine.Timing.random(.exponential(mean: .hours(Int64(20 + dice.below(150)))))
