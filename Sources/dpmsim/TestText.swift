@@ -20,7 +20,8 @@ enum TestText {
             out.line(
                 "\(mark)  \(result.file): "
                     + (result.problems.isEmpty
-                        ? "\(count - result.failed) of \(count) expectations held" : "not a scenario"))
+                        ? "\(count - result.failed) of \(count) expectations held"
+                            + (isGood ? "" : ", seed \(result.seed)") : "not a scenario"))
             for problem in result.problems { out.line("  " + oneLine(problem)) }
             for fault in result.faults { out.line("  " + oneLine(fault)) }
             for check in result.checks where !check.held {
