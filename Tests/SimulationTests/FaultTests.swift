@@ -130,6 +130,21 @@ struct FaultTests {
         #expect(installation.run().0.jobs(.expressFull, .failed).isEmpty)
     }
 
+    @Test("where two faults overlap on one object, it is well again when both are over")
+    func overlap() {
+        var installation = Installation(machines: 2)
+        installation.happens(.partition(Ref(0)), day: 2, hour: 12, lasts: .hours(10))
+        installation.happens(.partition(Ref(0)), day: 2, hour: 10, lasts: .hours(6))
+        installation.happens(.agent(Ref(1), .disabled), day: 3, hour: 12, lasts: .hours(10))
+        installation.happens(.agent(Ref(1), .incompatible), day: 3, hour: 13, lasts: .hours(2))
+        let (book, _) = installation.run()
+        #expect(failures(book, 41).first { $0.machine == 0 }?.due == .start + .days(2) + .hours(20))
+        #expect(failures(book, 30186).first { $0.machine == 1 }?.due == .start + .days(3) + .hours(20))
+        #expect(failures(book, 30230).isEmpty)
+        #expect(Set(book.missed.map(\.machine)) == [0, 1] && book.missed.count == 2)
+        #expect(book.incidents.allSatisfy { $0.machines == 1 })
+    }
+
     @Test("a happening at 40 % of a transfer comes true when two fifths have moved, whatever the rate did meanwhile")
     func share() {
         func run(_ share: Int64?, rateChange: Bool) -> Notebook {
