@@ -6,12 +6,15 @@ public struct Batch: Sendable {
     public var alerts: [AlertRecord] = []
     public var missed: [MissedPoint] = []
     public var incidents: [IncidentRecord] = []
+    public var replicaChanges: [ReplicaChange] = []
+    public var moves: [MachineMove] = []
     public var poolLevels: [Level] = []
     public var tapeLevels: [Level] = []
     public init() {}
 
     /// Records in it, of all kinds.
     public var count: Int {
-        jobs.count + alerts.count + missed.count + incidents.count + poolLevels.count + tapeLevels.count
+        jobs.count + alerts.count + missed.count + incidents.count + replicaChanges.count + moves.count
+            + poolLevels.count + tapeLevels.count
     }
 }

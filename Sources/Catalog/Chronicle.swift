@@ -49,8 +49,18 @@ public final class Chronicle: Ledger {
         batch.incidents.append(incident)
         handOnIfFull()
     }
-    public func note(_ change: ReplicaChange) { replicaChanges.append(change) }
-    public func note(_ move: MachineMove) { moves.append(move) }
+    public func note(_ change: ReplicaChange) {
+        replicaChanges.append(change)
+        guard archive != nil else { return }
+        batch.replicaChanges.append(change)
+        handOnIfFull()
+    }
+    public func note(_ move: MachineMove) {
+        moves.append(move)
+        guard archive != nil else { return }
+        batch.moves.append(move)
+        handOnIfFull()
+    }
     public func notePool(_ level: Level) {
         poolLevels.append(level)
         guard archive != nil else { return }

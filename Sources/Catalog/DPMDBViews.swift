@@ -12,7 +12,7 @@ enum DPMDBViews {
           SELECT id AS ServerId, name || '.' || domain AS ServerName, name AS NetbiosName FROM host
           UNION ALL SELECT id + 1000000, name || '.' || domain, name FROM server;
         CREATE VIEW tbl_DLS_GlobalSetting AS
-          SELECT 'KnownVMMServer' AS PropertyName, name AS PropertyValue FROM vmm_server
+          SELECT 'KnownVMMServer' AS PropertyName, known_vmm AS PropertyValue FROM server WHERE known_vmm <> ''
           UNION ALL SELECT 'DBRecovery', '0';
         CREATE VIEW tbl_IM_ProtectedGroup AS SELECT id AS ProtectedGroupId, name AS FriendlyName FROM protection_group;
         CREATE VIEW tbl_IM_DataSource AS

@@ -29,6 +29,12 @@ enum HappeningRows {
                 incident.brokenJobs, incident.checks, incident.checkedBytes.count,
             ])
         }
+        let changes = try RowWriter(db, into: "replica_change(machine_id, at_ns, state)", columns: 3)
+        for change in batch.replicaChanges {
+            try changes.add([change.machine, change.at.nanoseconds, change.state.title])
+        }
+        let moves = try RowWriter(db, into: "machine_move(machine_id, at_ns, host_id)", columns: 3)
+        for move in batch.moves { try moves.add([move.machine, move.at.nanoseconds, move.host]) }
         try writeLevels(batch, to: db)
     }
 

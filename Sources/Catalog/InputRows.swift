@@ -37,12 +37,13 @@ enum InputRows {
     }
 
     private static func writeServers(_ world: World, to db: Database) throws {
-        let servers = try RowWriter(db, into: "server(id, name, domain, site, version, nic_rate)", columns: 6)
+        let servers = try RowWriter(
+            db, into: "server(id, name, domain, site, version, nic_rate, known_vmm)", columns: 7)
         for (id, server) in world.servers.enumerated() {
             try servers.add([
                 id, server.name, world.domains[server.domain].name, world.sites[server.site].name,
                 server.version.rawValue,
-                server.nic.bytesPerSecond,
+                server.nic.bytesPerSecond, world.knownVMMServer(of: Ref(id)),
             ])
         }
         let pool = try RowWriter(

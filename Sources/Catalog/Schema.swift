@@ -2,7 +2,7 @@
 enum Schema {
     /// `dpms` in the header's application id, by which an archive is known.
     static let applicationID: Int32 = 0x6470_6D73
-    static let version: Int32 = 1
+    static let version: Int32 = 2
 
     /// What was put in: the world as the scenario describes it. Ids are places in the scenario's lists.
     static let inputs = """
@@ -14,7 +14,7 @@ enum Schema {
         CREATE TABLE tuning(key TEXT PRIMARY KEY, value TEXT NOT NULL, is_default INTEGER NOT NULL) STRICT;
         CREATE TABLE server(
           id INTEGER PRIMARY KEY, name TEXT NOT NULL, domain TEXT NOT NULL, site TEXT NOT NULL, version TEXT NOT NULL,
-          nic_rate INTEGER NOT NULL) STRICT;
+          nic_rate INTEGER NOT NULL, known_vmm TEXT NOT NULL) STRICT;
         CREATE TABLE pool_volume(
           id INTEGER PRIMARY KEY, name TEXT NOT NULL, server_id INTEGER NOT NULL, kind TEXT NOT NULL,
           capacity INTEGER NOT NULL, read_rate INTEGER NOT NULL, write_rate INTEGER NOT NULL) STRICT;
@@ -56,6 +56,10 @@ enum Schema {
           id INTEGER PRIMARY KEY, title TEXT NOT NULL, object TEXT NOT NULL, at_ns INTEGER NOT NULL, ended_ns INTEGER,
           machines INTEGER NOT NULL, broken_jobs INTEGER NOT NULL, checks INTEGER NOT NULL,
           checked_bytes INTEGER NOT NULL) STRICT;
+        CREATE TABLE replica_change(
+          id INTEGER PRIMARY KEY, machine_id INTEGER NOT NULL, at_ns INTEGER NOT NULL, state TEXT NOT NULL) STRICT;
+        CREATE TABLE machine_move(
+          id INTEGER PRIMARY KEY, machine_id INTEGER NOT NULL, at_ns INTEGER NOT NULL, host_id INTEGER NOT NULL) STRICT;
         CREATE TABLE refusal(
           id INTEGER PRIMARY KEY, number INTEGER NOT NULL, rule TEXT NOT NULL, object TEXT NOT NULL, cause TEXT NOT NULL,
           action TEXT NOT NULL) STRICT;

@@ -55,6 +55,12 @@ public enum Happening: Sendable, Hashable {
     case replication(Ref<Machine>, ReplicationState)
     /// The clock of the DPM server goes wrong by so much, either way.
     case clockChange(Ref<DPMServer>, by: SimDuration)
+    /// An operator starts a consistency check (GRP-10), a backup, the Summary Manager (LIV-9).
+    case runCheck(Ref<Machine>)
+    case runBackup(Ref<Machine>)
+    case runSummaryManager(Ref<DPMServer>)
+    /// An operator stops the protection of the machine and keeps or deletes its data (GRP-1).
+    case stopProtection(Ref<Machine>, deletesData: Bool)
     /// Live migration; with a volume, its storage moves too (LIV-1 to LIV-6).
     case migration(Ref<Machine>, to: Ref<Host>, storage: Ref<Volume>?)
 }

@@ -16,6 +16,16 @@ extension Builder {
         refuseStrayKeys(fields, quantity)
         guard let meaning = meaning(quantity, fields) else { return nil }
         guard let scope = scope(fields, meaning, quantity) else { return nil }
+        if case .cartridges = meaning, case .libraries = subject, world.libraries.count > 1, scope != .unspecified,
+            scope != .at(.end)
+        {
+            report.problem(
+                fields.spot, fields.path,
+                expected:
+                    "no time beside cartridges of one of several libraries, which are known apart in the end only",
+                found: "one", hint: "Leave the library out: all are counted together")
+            return nil
+        }
         var result = Expectation(subject, meaning, scope)
         // `never` of an alert, where nothing else is said of it, means that it is never raised.
         if case .alertsRaised(let id, _) = meaning, case .never(let from, let to) = scope {

@@ -34,7 +34,7 @@ extension Builder {
 
     /// A key that belongs to another kind would be silently without effect.
     private func refuseStrayKeys(_ fields: Fields, _ kind: String) {
-        for key in ["to", "storage", "rate", "port", "by", "error", "state"] {
+        for key in ["to", "storage", "rate", "port", "by", "error", "state", "data"] {
             guard let item = fields.layers[0][key] else { continue }
             let owners = Tables.scriptKinds.filter { ($0.needed + $0.also).contains(key) }.map(\.key)
             if !owners.contains(kind) {
@@ -144,8 +144,20 @@ extension Builder {
         case "replication":
             replicationState(fields)
                 .map { state in machines.many(items, report: report).map { .replication($0, state) } } ?? []
+        case "run-check": machines.many(items, report: report).map { .runCheck($0) }
+        case "run-backup": machines.many(items, report: report).map { .runBackup($0) }
+        case "run-summary-manager": servers.many(items, report: report).map { .runSummaryManager($0) }
+        case "stop-protection": stops(items, fields)
         default: migrations(items, fields)
         }
+    }
+
+    private func stops(_ items: [Item], _ fields: Fields) -> [Happening] {
+        let deletes = fields.choice("data") == "delete"
+        if deletes, fields.has("lasts"), let item = fields.item("lasts") {
+            report.problem(item, expected: "no lasts where data are deleted: there is nothing to go on with")
+        }
+        return machines.many(items, report: report).map { .stopProtection($0, deletesData: deletes) }
     }
 
     private func needed<T>(_ key: String, _ fields: Fields, _ read: (Fields) -> T?) -> T? {

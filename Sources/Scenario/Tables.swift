@@ -125,6 +125,13 @@ enum Tables {
         ("vss-failure", "machine", [], ["error"], "machines whose VSS writer fails"),
         ("integration-off", "machine", [], [], "machines whose backup integration service is off"),
         ("replication", "machine", ["state"], [], "replica machines whose replication comes into another state"),
+        ("run-check", "machine", [], [], "machines whose replica an operator has checked"),
+        ("run-backup", "machine", [], [], "machines that an operator backs up beside the schedule"),
+        ("run-summary-manager", "DPM server", [], [], "DPM servers whose Summary Manager an operator starts"),
+        (
+            "stop-protection", "machine", [], ["data"],
+            "machines whose protection an operator stops; it goes on after lasts"
+        ),
         ("migration", "machine", ["to"], ["storage"], "machines that live-migrate"),
     ]
     static let scriptLine = Table(
@@ -146,6 +153,9 @@ enum Tables {
             Field(
                 "state", .choice(words(AgentState.allCases) + words(ReplicationState.allCases)),
                 "agent, replication: the state it comes into"),
+            Field(
+                "data", .choice(["keep", "delete"]), default: "keep", from: "GRP-1",
+                "stop-protection: what becomes of replica and recovery points"),
             Field("label", .text, "the name by which expectations speak of it"),
         ])
 }

@@ -54,6 +54,7 @@ enum FailureText {
         case 33400, 33402: "the machine moved and VMM could not tell where"
         case 33440: "the backup window closed"
         case 33441: "the time of the consistency check was over"
+        case 33342: "the protection group was modified"
         case 33510: "no volume had room"
         case 33511, 33515: "the pool volume was full"
         default: "error \(error)"

@@ -30,6 +30,10 @@ struct MachineState {
     var lastPoint = SimTime.never
     /// Why backups fail since it moved where DPM cannot follow (LIV-3, LIV-4); 0 if nothing speaks against them.
     var moveError: Int32 = 0
+    /// An operator stopped its protection: nothing of it is scheduled.
+    var isStopped = false
+    /// Its data go as soon as its last job has ended.
+    var isDeleted = false
     /// What its VSS writer answers; 0 while it works.
     var vssError: Int32 = 0
     /// That error goes when the Summary Manager has run (LIV-9).

@@ -60,7 +60,7 @@ extension RunState {
 
     private mutating func copyDue(_ c: Int) {
         let copy = copies[c]
-        guard copy.record == nil else { return }
+        guard copy.record == nil, !machines[copy.machine].isStopped else { return }
         let kind: JobKind = copy.kind == .online ? .onlineBackup : .secondarySynchronization
         var record = JobRecord(
             id: nextJobID, kind: kind, machine: copy.machine.index, group: copy.group.index,

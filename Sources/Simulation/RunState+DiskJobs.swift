@@ -27,15 +27,15 @@ extension RunState {
         }
     }
 
-    mutating func jobDue(_ m: Int, purpose: DiskJob.Purpose, attempt: Int, due: SimTime) {
-        guard let g = machines[m].group else { return }
+    mutating func jobDue(_ m: Int, purpose: DiskJob.Purpose, attempt: Int, due: SimTime, byHand: Bool = false) {
+        guard let g = machines[m].group, !machines[m].isStopped else { return }
         let group = world.groups[g]
         var record = JobRecord(
             id: nextJobID, kind: JobKind(purpose), machine: Int32(m), group: g.index, server: group.server.index,
             due: due)
         nextJobID += 1
         record.attempt = UInt8(attempt)
-        if let (error, cause) = obstacle(to: purpose, of: m, group: group) {
+        if let (error, cause) = obstacle(to: purpose, of: m, group: group, byHand: byHand) {
             record.status = .failed
             record.error = error
             record.ended = agenda.now
@@ -63,7 +63,9 @@ extension RunState {
     }
 
     /// Why a job cannot even be queued: the state of the replica, or DPM itself is away.
-    private func obstacle(to purpose: DiskJob.Purpose, of m: Int, group: ProtectionGroup) -> (Int32, String)? {
+    private func obstacle(
+        to purpose: DiskJob.Purpose, of m: Int, group: ProtectionGroup, byHand: Bool
+    ) -> (Int32, String)? {
         let state = machines[m]
         if !serverUp[Int(group.server.index)] { return (976, "the DPM server was down") }
         if state.poolVolume >= 0, !poolVolumeUp[Int(state.poolVolume)] { return (31208, "its pool volume was missing") }
@@ -77,7 +79,10 @@ extension RunState {
             if let window = group.backupWindow, !window.contains(agenda.now, clock: clock) {
                 return (33440, "it was due outside the backup window")
             }
-        case .consistencyCheck: if state.replica != .inconsistent { return (30203, "the replica is consistent") }
+        case .consistencyCheck:
+            if state.replica != .inconsistent, !byHand || state.replica != .ok {
+                return (30203, "the replica is consistent")
+            }
         case .replicaCreation: break
         }
         return nil
@@ -415,6 +420,7 @@ extension RunState {
         releaseHolds(j)
         jobs[j] = nil
         freeJobs.append(Int32(j))
+        if machines[m].isDeleted { deleteData(m) }
     }
 
     private mutating func completedJob(_ j: Int, purpose: DiskJob.Purpose, machine m: Int) {

@@ -19,7 +19,7 @@ extension RunState {
         hostReachable[Int(host.index)] = false
         raise(3122, .host, Int(host.index))
         breakJobs(incident: i, error: 41) { _, job in job.host == host }
-        for m in machines.indices where machines[m].host == host { incidents[i].machines += 1 }
+        incidents[i].machines = machines.count { $0.host == host }
     }
 
     mutating func reconnect(_ host: Ref<Host>) {
@@ -37,7 +37,7 @@ extension RunState {
         raise(state == .incompatible ? 3121 : 3122, .host, h)
         let error = world.agentRefusal(of: host).map { Int32($0.id) } ?? 41
         breakJobs(incident: i, error: error) { _, job in job.host == host }
-        for m in machines.indices where machines[m].host == host { incidents[i].machines += 1 }
+        incidents[i].machines = machines.count { $0.host == host }
     }
 
     /// Kerberos refuses tickets from a clock that is wrong by more than five minutes (dpm-facts 7.1: 12, 42).
@@ -101,8 +101,8 @@ extension RunState {
     mutating func sourceLost(_ volume: Ref<Volume>, incident i: Int) {
         volumeLost[Int(volume.index)] = true
         breakJobs(incident: i, error: 104) { _, job in job.volume == volume }
+        incidents[i].machines = machines.count { $0.volume == volume }
         for m in machines.indices where machines[m].volume == volume {
-            incidents[i].machines += 1
             let wasRunning = machines[m].isRunning
             machines[m].isRunning = false
             if wasRunning, machines[m].group != nil { lose(m, .crash, incident: i) }

@@ -20,7 +20,7 @@ extension RunState {
 
     mutating func repaired(line n: Int) {
         let line = setting.script[n]
-        finish(line.happening)
+        finish(line.happening, line: n)
         if lineIncident[n] >= 0 { incidents[Int(lineIncident[n])].ended = agenda.now }
         if case .random(let distribution) = line.timing { again(n, distribution) }
     }
@@ -32,7 +32,7 @@ extension RunState {
         if at <= horizon { agenda.schedule(Event(.happening, n), at: at) }
     }
 
-    private mutating func incident(_ title: String, _ object: String, line n: Int) -> Int {
+    mutating func incident(_ title: String, _ object: String, line n: Int) -> Int {
         incidents.append(IncidentRecord(at: agenda.now, title: title, object: object))
         incidents[incidents.count - 1].line = Int32(n)
         lineIncident[n] = Int32(incidents.count - 1)
@@ -86,12 +86,13 @@ extension RunState {
         case .migration(let machine, let host, let storage): migrate(machine, to: host, storage: storage, line: n)
         case .slowLink, .partition, .vmmOutage, .helperStopped, .helperPort, .agent, .vssFailure, .integrationOff,
             .volumeOutage, .snapshotsFull, .cartridgeMissing, .cartridgeDamaged, .certificateMissing,
-            .certificateExpired, .replication, .clockChange:
+            .certificateExpired, .replication, .clockChange, .runCheck, .runBackup, .runSummaryManager,
+            .stopProtection:
             beginFault(happening, line: n)
         }
     }
 
-    private mutating func finish(_ happening: Happening) {
+    private mutating func finish(_ happening: Happening, line n: Int) {
         switch happening {
         case .nodeCrash(let host), .maintenance(let host), .nodeRestart(let host):
             hostUp[Int(host.index)] = true
@@ -119,97 +120,9 @@ extension RunState {
         case .migration: break
         case .slowLink, .partition, .vmmOutage, .helperStopped, .helperPort, .agent, .vssFailure, .integrationOff,
             .volumeOutage, .snapshotsFull, .cartridgeMissing, .cartridgeDamaged, .certificateMissing,
-            .certificateExpired, .replication, .clockChange:
-            finishFault(happening)
-        }
-    }
-
-    private mutating func beginFault(_ happening: Happening, line n: Int) {
-        switch happening {
-        case .slowLink(let link, let rate):
-            _ = incident("Slow link", world.links[link].name, line: n)
-            linkCarries(link, rate)
-        case .partition(let host): partition(host, incident: incident("Partition", world.hosts[host].name, line: n))
-        case .vmmOutage(let vmm):
-            _ = incident("VMM outage", world.vmmServers[vmm].name, line: n)
-            world.vmmServers[Int(vmm.index)].isUp = false
-        case .helperStopped(let vmm):
-            _ = incident("VMM Helper Service stopped", world.vmmServers[vmm].name, line: n)
-            world.vmmServers[Int(vmm.index)].helperRuns = false
-        case .helperPort(let vmm, let port):
-            _ = incident("VMM Helper Service on port \(port)", world.vmmServers[vmm].name, line: n)
-            world.vmmServers[Int(vmm.index)].helperPort = port
-        case .agent(let host, let state):
-            setAgent(host, state, incident: incident("Agent \(state.rawValue)", world.hosts[host].name, line: n))
-        case .vssFailure(let machine, let error):
-            vssFails(machine, error, incident: incident("VSS writer failure", world.machines[machine].name, line: n))
-        case .integrationOff(let machine):
-            incidents[incident("Integration service off", world.machines[machine].name, line: n)].machines = 1
-            world.machines[Int(machine.index)].backupIntegration = false
-            reconfigure(Int(machine.index))
-        case .volumeOutage(let volume):
-            sourceLost(volume, incident: incident("Volume lost", world.volumes[volume].name, line: n))
-        case .snapshotsFull(let volume):
-            snapshotsLost(
-                on: volume, incident: incident("Differencing disks cannot grow", world.volumes[volume].name, line: n))
-        case .cartridgeMissing(let cartridge):
-            cartridgeGone(
-                cartridge, incident: incident("Cartridge missing", world.cartridges[cartridge].barcode, line: n))
-        case .cartridgeDamaged(let cartridge):
-            cartridgeFails(
-                cartridge, incident: incident("Cartridge damaged", world.cartridges[cartridge].barcode, line: n))
-        case .certificateMissing(let group):
-            let i = incident("Certificate missing", world.groups[group].name, line: n)
-            certificateChanged(group, has: false, isExpired: false, incident: i)
-        case .certificateExpired(let group):
-            let i = incident("Certificate expired", world.groups[group].name, line: n)
-            certificateChanged(group, has: true, isExpired: true, incident: i)
-        case .replication(let machine, let state):
-            let i = incident("Replication \(state.rawValue)", world.machines[machine].name, line: n)
-            setReplication(machine, state, incident: i)
-        case .clockChange(let server, let span):
-            clockGoesWrong(server, by: span, incident: incident("Clock change", world.servers[server].name, line: n))
-        case .nodeCrash, .maintenance, .nodeRestart, .linkOutage, .serverOutage, .driveFailure, .robotJam,
-            .poolVolumeOutage, .volumeFull, .migration:
-            preconditionFailure("\(happening) is begun elsewhere")
-        }
-    }
-
-    private mutating func finishFault(_ happening: Happening) {
-        switch happening {
-        case .slowLink(let link, _): linkCarries(link, setting.world.links[link].rate)
-        case .partition(let host): reconnect(host)
-        case .vmmOutage(let vmm):
-            world.vmmServers[Int(vmm.index)].isUp = true
-            vmmChanged(vmm)
-        case .helperStopped(let vmm):
-            world.vmmServers[Int(vmm.index)].helperRuns = true
-            vmmChanged(vmm)
-        case .helperPort(let vmm, _):
-            world.vmmServers[Int(vmm.index)].helperPort = setting.world.vmmServers[vmm].helperPort
-            vmmChanged(vmm)
-        case .agent(let host, _):
-            world.hosts[Int(host.index)].agent = setting.world.hosts[host].agent
-            resolve(3121, .host, Int(host.index))
-            if hostUp[Int(host.index)] { resolve(3122, .host, Int(host.index)) }
-        case .vssFailure(let machine, _): machines[machine].vssError = 0
-        case .integrationOff(let machine):
-            world.machines[Int(machine.index)].backupIntegration = setting.world.machines[machine].backupIntegration
-            reconfigure(Int(machine.index))
-        case .volumeOutage(let volume): sourceBack(volume)
-        case .snapshotsFull(let volume): volumeFull[Int(volume.index)] = false
-        case .cartridgeMissing(let cartridge): tape.cartridges[Int(cartridge.index)].isInLibrary = true
-        // What is damaged stays damaged.
-        case .cartridgeDamaged: break
-        case .certificateMissing(let group), .certificateExpired(let group):
-            let certificate = setting.world.groups[group].tape?.hasCertificate ?? true
-            certificateChanged(group, has: certificate, isExpired: false, incident: nil)
-        case .replication(let machine, _):
-            setReplication(machine, setting.world.machines[machine].replication, incident: nil)
-        case .clockChange(let server, _): clockWrong[Int(server.index)] = false
-        case .nodeCrash, .maintenance, .nodeRestart, .linkOutage, .serverOutage, .driveFailure, .robotJam,
-            .poolVolumeOutage, .volumeFull, .migration:
-            preconditionFailure("\(happening) is finished elsewhere")
+            .certificateExpired, .replication, .clockChange, .runCheck, .runBackup, .runSummaryManager,
+            .stopProtection:
+            finishFault(happening, line: n)
         }
     }
 

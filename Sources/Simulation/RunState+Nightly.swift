@@ -27,7 +27,12 @@ extension RunState {
     /// LIV-9: runs at midnight, longer with more machines, and slows backups down.
     mutating func summaryStarted(server s: Int) {
         agenda.schedule(Event(.summaryStart, s), at: agenda.now + .days(1))
-        guard serverUp[s] else { return }
+        runSummary(server: s)
+    }
+
+    /// One run, of the schedule or by hand; a second one beside it is none.
+    mutating func runSummary(server s: Int) {
+        guard serverUp[s], !summaryRunning[s] else { return }
         summaryRunning[s] = true
         summaryBegan[s] = agenda.now
         setServerRate(s)

@@ -43,6 +43,8 @@ struct RunState {
     var clockWrong: [Bool] = []
     /// What each link carries while it is up.
     var linkRate: [ByteRate] = []
+    /// Lines of the script whose faults last, in the order they began.
+    var activeFaults: [Int32] = []
     /// Lines of the script that wait for a step of a job.
     var watches: [StepWatch] = []
     var summaryRunning: [Bool] = []

@@ -39,6 +39,8 @@ extension RunState {
     /// The transfer of a job began.
     mutating func transferBegan(_ transfer: TransferID, of bytes: Int64, _ kind: JobKind, _ machine: Ref<Machine>) {
         for w in watches.indices where matches(watches[w].moment, .transfer, kind, machine) {
+            // Of two at once the first is awaited.
+            if let earlier = watches[w].transfer, fluid.isActive(earlier) { continue }
             watches[w].transfer = transfer
             watches[w].bytes = bytes
             fluidChanged = true

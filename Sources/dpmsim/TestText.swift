@@ -20,11 +20,12 @@ enum TestText {
             out.line(
                 "\(mark)  \(result.file): "
                     + (result.problems.isEmpty
-                        ? "\(count - result.failed) of \(count) expectations held" : "not a scenario"))
-            for problem in result.problems { out.line("  \(problem)") }
-            for fault in result.faults { out.line("  \(fault)") }
+                        ? "\(count - result.failed) of \(count) expectations held"
+                            + (isGood ? "" : ", seed \(result.seed)") : "not a scenario"))
+            for problem in result.problems { out.line("  " + oneLine(problem)) }
+            for fault in result.faults { out.line("  " + oneLine(fault)) }
             for check in result.checks where !check.held {
-                for line in lines(check) { out.line("  " + line) }
+                for line in lines(check) { out.line("  " + oneLine(line)) }
             }
         }
         let all = results.reduce(0) { $0 + $1.checks.count }
@@ -39,6 +40,15 @@ enum TestText {
     static func lines(_ check: ScenarioResult.Check) -> [String] {
         ["\(check.place):\(check.note.isEmpty ? "" : " \(check.note)")", "  expected  \(check.expected)"]
             + ["  seen      \(check.seen)"] + check.trace.map { "            \($0)" }
+    }
+
+    /// Names and notes of a scenario may hold what a terminal would obey.
+    private static func oneLine(_ text: String) -> String {
+        var plain = ""
+        for scalar in text.unicodeScalars {
+            plain.unicodeScalars.append(scalar.value < 32 || scalar.value == 127 ? " " : scalar)
+        }
+        return plain
     }
 
     // MARK: JUnit
@@ -98,7 +108,7 @@ enum TestText {
         var number = 0
         func point(_ isGood: Bool, _ words: String) {
             number += 1
-            let plain = words.replacing("\\", with: "\\\\").replacing("#", with: "\\#").replacing("\n", with: " ")
+            let plain = oneLine(words).replacing("\\", with: "\\\\").replacing("#", with: "\\#")
             lines.append("\(isGood ? "ok" : "not ok") \(number) - \(plain)")
         }
         for result in results {
@@ -119,6 +129,6 @@ enum TestText {
     }
 
     private static func quoted(_ text: String) -> String {
-        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: " ") + "\""
+        "\"" + oneLine(text).replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 }

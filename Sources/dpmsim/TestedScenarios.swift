@@ -24,6 +24,8 @@ struct ScenarioResult: Encodable, Sendable {
     /// What broke while it ran; empty if nothing did.
     var faults: [String] = []
     var failed: Int { checks.count { !$0.held } }
+    /// Events of its run, for progress.
+    var events: UInt64 = 0
 
     private enum CodingKeys: String, CodingKey { case file, name, seed, traceHash, checks, problems, faults }
 }
@@ -67,6 +69,7 @@ enum TestedScenarios {
     static func run(_ files: [String], seed: UInt64?, jobs: Int) -> [ScenarioResult] {
         let next = Mutex(0)
         let results = Mutex([ScenarioResult?](repeating: nil, count: files.count))
+        let progress = Mutex((line: Progress(), done: 0, events: UInt64(0)))
         DispatchQueue.concurrentPerform(iterations: min(jobs, files.count)) { _ in
             while true {
                 let n = next.withLock { n in
@@ -75,9 +78,17 @@ enum TestedScenarios {
                 }
                 guard n < files.count else { return }
                 let result = run(files[n], seed: seed)
+                progress.withLock { progress in
+                    progress.done += 1
+                    progress.events += result.events
+                    progress.line.show(
+                        share: Double(progress.done) / Double(files.count), place: "\(progress.done) of \(files.count)",
+                        events: progress.events)
+                }
                 results.withLock { $0[n] = result }
             }
         }
+        progress.withLock { $0.line.clear() }
         return results.withLock { $0.compactMap { $0 } }
     }
 
@@ -96,6 +107,7 @@ enum TestedScenarios {
         let chronicle = Chronicle()
         let outcome = Run(setting: setting, ledger: chronicle).finish()
         (result.name, result.seed, result.traceHash) = (setting.name, setting.seed, outcome.traceHash)
+        result.events = outcome.eventCount
         result.faults = outcome.audit.filter { !$0.holds }.map { "audit: \($0.name): \($0.left) against \($0.right)" }
         if case .stuck(let waiting) = outcome.end { result.faults += waiting.map { "stuck: \($0)" } }
         result.checks = ExpectationJudge(setting, chronicle.story(outcome)).verdicts().map { verdict in

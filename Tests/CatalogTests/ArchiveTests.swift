@@ -44,6 +44,8 @@ import Units
                 "SELECT name, state, seed, finished_ns, trace_hash, arguments FROM run",
                 ["small|complete|18446744073709551615|86400000000000|abc|run x.yaml"]
             ),
+            ("SELECT machine_id, at_ns, state FROM replica_change", ["0|3600000000000|Inconsistent"]),
+            ("SELECT machine_id, at_ns, host_id FROM machine_move", ["0|7200000000000|0"]),
             ("SELECT number, resolved_ns FROM alert ORDER BY id", ["3106|null", "3106|7200000000000"]),
             ("SELECT name, group_id FROM machine ORDER BY id", ["sql-01|0", "O'Hara \"; DROP TABLE job; --|null"]),
             ("SELECT state, cartridges FROM tape_level WHERE cartridges > 0", ["Free|1"]),

@@ -25,6 +25,8 @@ enum TestRun {
         chronicle.note(alert)
         chronicle.note(MissedPoint(machine: 0, due: .start, error: 30_111, cause: "VSS writer timed out"))
         chronicle.note(IncidentRecord(at: .start + .hours(1), title: "Node crash", object: "host hv-01"))
+        chronicle.note(ReplicaChange(at: .start + .hours(1), machine: 0, state: .inconsistent))
+        chronicle.note(MachineMove(at: .start + .hours(2), machine: 0, host: 0))
         chronicle.notePool(Level(at: .start, values: [100]))
         chronicle.noteTapes(Level(at: .start, values: [1, 0, 0, 0, 0, 0]))
     }
@@ -37,7 +39,10 @@ enum TestRun {
         setting.world.sites = [Site(name: "main")]
         setting.world.servers = [DPMServer(name: "dpm1", domain: Ref(0), site: Ref(0))]
         setting.world.hosts = [Host(name: "hv-01", domain: Ref(0), site: Ref(0))]
-        setting.world.vmmServers = [VMMServer(name: "vmm1", domain: Ref(0))]
+        setting.world.vmmServers = [
+            VMMServer(name: "vmm1", domain: Ref(0)), VMMServer(name: "stranger", domain: Ref(0)),
+        ]
+        setting.world.servers[0].knownVMMServers = [Ref(0)]
         setting.world.volumes = [
             Volume(
                 name: "C", kind: .local(Ref(0)), capacity: .terabytes(1), readRate: .megabytesPerSecond(100),

@@ -6,6 +6,9 @@ import Units
 
 @testable import Reports
 
+// swift-testing has an Expectation of its own.
+private typealias Expected = Protection.Expectation
+
 @Suite struct OutputTests {
     private static let hostile = "<script>alert(1)</script>\"'&\u{1B}[31m\n=1+1"
 
@@ -31,6 +34,9 @@ import Units
                 hourly: Array(repeating: 0.5, count: 168))
         ]
         run.outcome.end = .stuck([Self.hostile])
+        var expectation = Expected(.machines([Ref(0)]), .replica(.missing), .always(from: .at(.start), to: .end))
+        (expectation.note, expectation.place) = (Self.hostile, Self.hostile)
+        run.setting.expectations = [expectation]
         return run.facts
     }
 
@@ -55,6 +61,40 @@ import Units
             #expect(!page.contains("NaN") && !page.contains("nan\""))
             #expect(Tags.unbalanced(page) == nil)
         }
+    }
+
+    @Test("what a scenario expects stands in summary, page and JSON, with its evidence where it failed")
+    func expectations() throws {
+        var run = SmallRun(machines: ["sql-01"])
+        run.backup(due: 20, end: 22)
+        run.chronicle.note(ReplicaChange(at: .start + .hours(1), machine: 0, state: .ok))
+        run.chronicle.note(IncidentRecord(at: .start + .hours(2), title: "Node crash", object: "hv-01"))
+        run.chronicle.note(ReplicaChange(at: .start + .hours(2), machine: 0, state: .inconsistent))
+        run.outcome.replicas = [
+            ReplicaRecord(
+                machine: 0, group: 0, volume: 0, state: .inconsistent, replica: .gigabytes(5), points: .zero,
+                pointCount: 1)
+        ]
+        let good = Expected(.machines([Ref(0)]), .replica(.inconsistent))
+        var bad = Expected(.machines([Ref(0)]), .replica(.ok))
+        bad.place = "night.yaml:31"
+        run.setting.expectations = [good]
+        #expect(Summary.text(run.facts).contains("Expectations: 1 of 1 held.\n"))
+        #expect(!Summary.text(run.facts).contains("FAILED"))
+        run.setting.expectations = [good, bad]
+        let facts = run.facts
+        #expect(facts.expectations.map(\.held) == [true, false])
+        let summary = Summary.text(facts)
+        for part in [
+            "Expectations: 1 of 2 held.\nFAILED  night.yaml:31\n  expected  machine sql-01: replica OK\n",
+            "  seen      machine sql-01: Inconsistent", "Node crash: hv-01", "<- here",
+        ] { #expect(summary.contains(part), "\(part)") }
+        let page = HTMLReport.text(facts)
+        #expect(page.contains("id=\"expectations\"") && page.contains("Node crash: hv-01"))
+        let parsed = try JSONSerialization.jsonObject(with: Data(ReportJSON.text(facts).utf8)) as? [String: Any]
+        let list = try #require(parsed?["expectations"] as? [[String: Any]])
+        #expect(list.map { $0["held"] as? Bool } == [true, false])
+        #expect((list[1]["trace"] as? [String])?.isEmpty == false && (list[0]["trace"] as? [String]) == [])
     }
 
     @Test("A terminal is sent no control characters but those asked for")

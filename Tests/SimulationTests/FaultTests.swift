@@ -130,6 +130,21 @@ struct FaultTests {
         #expect(installation.run().0.jobs(.expressFull, .failed).isEmpty)
     }
 
+    @Test("where two faults overlap on one object, it is well again when both are over")
+    func overlap() {
+        var installation = Installation(machines: 2)
+        installation.happens(.partition(Ref(0)), day: 2, hour: 12, lasts: .hours(10))
+        installation.happens(.partition(Ref(0)), day: 2, hour: 10, lasts: .hours(6))
+        installation.happens(.agent(Ref(1), .disabled), day: 3, hour: 12, lasts: .hours(10))
+        installation.happens(.agent(Ref(1), .incompatible), day: 3, hour: 13, lasts: .hours(2))
+        let (book, _) = installation.run()
+        #expect(failures(book, 41).first { $0.machine == 0 }?.due == .start + .days(2) + .hours(20))
+        #expect(failures(book, 30186).first { $0.machine == 1 }?.due == .start + .days(3) + .hours(20))
+        #expect(failures(book, 30230).isEmpty)
+        #expect(Set(book.missed.map(\.machine)) == [0, 1] && book.missed.count == 2)
+        #expect(book.incidents.allSatisfy { $0.machines == 1 })
+    }
+
     @Test("a happening at 40 % of a transfer comes true when two fifths have moved, whatever the rate did meanwhile")
     func share() {
         func run(_ share: Int64?, rateChange: Bool) -> Notebook {
@@ -285,8 +300,17 @@ struct FaultTests {
             .integrationOff(Ref(1)), .volumeOutage(Ref(0)), .snapshotsFull(Ref(0)), .cartridgeMissing(Ref(1)),
             .cartridgeDamaged(Ref(2)), .certificateMissing(Ref(0)), .certificateExpired(Ref(0)),
             .replication(Ref(0), .critical), .clockChange(Ref(0), by: .minutes(7)), .nodeCrash(Ref(0)),
-            .linkOutage(Ref(0)), .migration(Ref(1), to: Ref(2), storage: nil),
+            .linkOutage(Ref(0)), .migration(Ref(1), to: Ref(2), storage: nil), .runCheck(Ref(1)), .runBackup(Ref(0)),
+            .runSummaryManager(Ref(0)), .stopProtection(Ref(0), deletesData: false), .poolVolumeOutage(Ref(0)),
+            .serverOutage(Ref(0)),
         ]
+        if seed % 4 == 0 {
+            installation.setting.script = [
+                ScriptLine(
+                    .stopProtection(Ref(1), deletesData: true), .at(.start + .hours(Int64(dice.below(200)))), lasts: nil
+                )
+            ]
+        }
         for fault in faults {
             let lasts = TimeDistribution.uniform(from: .minutes(1), to: .hours(Int64(1 + dice.below(8))))
             var timing = ScriptLine.Timing.random(.exponential(mean: .hours(Int64(20 + dice.below(150)))))

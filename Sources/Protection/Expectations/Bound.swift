@@ -2,6 +2,7 @@ import Units
 
 /// What a figure is held against: `below 90 %`, `at least 2`, `1 h .. 2 h`.
 public struct Bound: Sendable, Hashable, CustomStringConvertible {
+    /// How a figure has to stand to the value.
     public enum Relation: String, CaseIterable, Sendable {
         case atLeast = "at least", atMost = "at most", above, below, exactly
         /// Both ends belong to it.
@@ -16,6 +17,7 @@ public struct Bound: Sendable, Hashable, CustomStringConvertible {
     public let upper: Int64
     public let measure: Measure
 
+    /// One end, or one exact value.
     public init(_ relation: Relation, _ value: Int64, _ measure: Measure) {
         (self.relation, self.value, upper, self.measure) = (relation, value, value, measure)
     }

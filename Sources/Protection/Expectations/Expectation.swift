@@ -22,7 +22,7 @@ public struct Expectation: Sendable, Hashable {
         case links([Ref<Link>])
     }
 
-    /// Which jobs are counted; nil: any.
+    /// Which jobs are looked at; what is nil or empty lets all pass.
     public struct JobFilter: Sendable, Hashable {
         /// Empty: any kind.
         public var kinds: [JobKind] = []
@@ -42,10 +42,12 @@ public struct Expectation: Sendable, Hashable {
         case downtime
     }
 
+    /// What of a labelled line's coming true is looked at: sums, and of how long it lasted the longest.
     public enum IncidentFigure: String, CaseIterable, Sendable {
         case count, machines, brokenJobs = "broken jobs", checks, checked, lasts
     }
 
+    /// What is expected.
     public enum Quantity: Sendable, Hashable {
         // What is so at a moment.
         case replica(ReplicaState)
@@ -83,6 +85,7 @@ public struct Expectation: Sendable, Hashable {
         public enum Kind: Sendable { case level, tally, final }
     }
 
+    /// When it is expected.
     public enum Scope: Sendable, Hashable {
         /// Levels at the end, tallies over the whole run.
         case unspecified

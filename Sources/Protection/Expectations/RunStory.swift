@@ -64,6 +64,7 @@ public struct ExpectationJudge {
         var at: SimTime?
     }
 
+    /// What came of one expectation; of several objects the first that decides is told, and how many are like it.
     public func verdict(_ expectation: Expectation) -> ExpectationVerdict {
         let objects = ExpectationJudge.objects(of: expectation.subject)
         let findings = objects.map { ($0, finding(expectation, $0)) }

@@ -52,10 +52,11 @@ public enum Summary {
             "Expectations: \(grouped(facts.expectations.count - failed.count)) of \(grouped(facts.expectations.count)) held.",
         ]
         for verdict in failed {
-            lines.append((colours ? "\u{1B}[1;31mFAILED\u{1B}[0m" : "FAILED") + "  \(verdict.expectation.place)")
-            lines.append("  expected  \(verdict.expected)")
-            lines.append("  seen      \(verdict.seen)")
-            lines += verdict.trace.map { "            \($0)" }
+            let place = TextTable.oneLine(verdict.expectation.place)
+            lines.append((colours ? "\u{1B}[1;31mFAILED\u{1B}[0m" : "FAILED") + "  \(place)")
+            lines.append("  expected  " + TextTable.oneLine(verdict.expected))
+            lines.append("  seen      " + TextTable.oneLine(verdict.seen))
+            lines += verdict.trace.map { "            " + TextTable.oneLine($0) }
         }
         return lines
     }

@@ -105,6 +105,20 @@ struct PoolSpace {
         return true
     }
 
+    /// Gives back a datasource's replica and points. Legacy volumes of its own go with them, shared ones stay.
+    mutating func remove(owner: Int, replica: Int64, points: Int64, volume: Int) {
+        disks[volume].stored -= replica + points
+        guard disks[volume].kind == .legacy else { return }
+        let a = Int(allocationOf[owner])
+        allocations[a].replicaUsed -= replica
+        allocations[a].pointUsed -= points
+        allocationOf[owner] = -1
+        guard !allocationOf.contains(Int32(a)) else { return }
+        disks[volume].reserved -= allocations[a].replicaSize + allocations[a].pointSize
+        allocations[a].replicaSize = 0
+        allocations[a].pointSize = 0
+    }
+
     /// Gives back what pruned points held; on legacy storage it stays inside the recovery point volume.
     mutating func give(owner: Int, points: Int64, volume: Int) {
         disks[volume].stored -= points
