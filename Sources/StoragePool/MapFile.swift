@@ -108,7 +108,10 @@ public enum MapFile {
             if !readOnly {
                 _ = cmapfile_reserve(db.sqliteConnection)
                 try db.execute(sql: "PRAGMA page_size = \(CMAPFILE_PAGE)")
-                try db.execute(sql: "PRAGMA journal_mode = TRUNCATE")
+                // Ended by zeros over its header, one sector. Cutting it off could leave its length and zeros for content
+                // after a power cut, and SQLite's checksums, of one byte in 200, need not notice.
+                try db.execute(sql: "PRAGMA journal_mode = PERSIST")
+                try db.execute(sql: "PRAGMA journal_size_limit = 1048576")
                 try db.execute(sql: "PRAGMA synchronous = EXTRA")
                 // Debian's SQLite writes zeros over what was deleted: twice the work, and nothing here is secret.
                 try db.execute(sql: "PRAGMA secure_delete = OFF")

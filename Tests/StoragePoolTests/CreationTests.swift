@@ -43,10 +43,7 @@ import Testing
                 ended = disk.calls < call
             } catch {
                 let fault = try #require(error as? StorageFault)
-                // SQLite does not say why a file could not be opened.
-                if fault.kind != .device, fault.kind != .outOfSpace, fault.id != "MAP-OPEN" {
-                    problems.append("call \(call): \(fault)")
-                }
+                if fault.kind != .device, fault.kind != .outOfSpace { problems.append("call \(call): \(fault)") }
             }
             disk.fault = nil
             if let problem = problem(disk, "call \(call)") { problems.append(problem) }
