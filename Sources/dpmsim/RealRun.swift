@@ -44,37 +44,50 @@ struct RealRun {
         return template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
     }
 
-    /// Holds every recovery point against what its machine's disks held then, and says what came of it.
-    /// - Throws: the end of the program if one differs, or something went wrong beneath.
-    func judge(_ outcome: RunOutcome) throws {
-        let terminal = Terminal.errors
-        let verdicts = try plane.verify()
-        var booked = 0
+    /// What came of the real machines.
+    struct Verdict {
+        /// One line.
+        var summary: String
+        /// What is not as it must be, and what went wrong beneath.
+        var differences: [String]
+        var faults: [String]
+    }
+
+    /// Holds every recovery point against what its machine's disks held then, and the books against the pool.
+    func verdict(_ outcome: RunOutcome) throws(StorageFault) -> Verdict {
+        let points = try plane.verify()
+        var differences: [String] = []
+        for point in points where !point.holds {
+            differences.append(
+                "recovery point of \(point.machine) at \(clock.text(point.at)): "
+                    + point.problems.joined(separator: "; "))
+        }
         for machine in plane.realMachines {
             guard let replica = outcome.replicas.first(where: { $0.machine == machine.index }) else { continue }
-            let (model, held) = (replica.replica + replica.points, try plane.held(machine))
-            guard model != held else { continue }
-            booked += 1
-            terminal.line(
-                terminal.styled("books", .red)
-                    + " \(names[Int(machine.index)]): \(model) are booked, its pool holds \(held)")
+            let (booked, held) = (replica.replica + replica.points, try plane.held(machine))
+            if booked != held {
+                differences.append("\(names[Int(machine.index)]): \(booked) are booked, its pool holds \(held)")
+            }
         }
-        for fault in plane.faults.prefix(20) {
-            terminal.line(
-                terminal.styled("fault", .red) + " \(fault.machine) at \(clock.text(fault.at)): \(fault.cause)")
-        }
-        for verdict in verdicts where !verdict.holds {
-            terminal.line(
-                terminal.styled("differs", .red)
-                    + " recovery point of \(verdict.machine) at \(clock.text(verdict.at)): "
-                    + verdict.problems.joined(separator: "; "))
-        }
-        let bytes = Bytes(verdicts.reduce(0) { $0 + $1.compared })
-        let failed = verdicts.count { !$0.holds }
-        terminal.line(
-            "\(plane.realMachines.count) real machine\(plane.realMachines.count == 1 ? "" : "s"): \(verdicts.count) recovery points read back, \(bytes.rounded), "
-                + (failed == 0 ? "each as its disks were" : "\(failed) of them not as their disks were"))
-        if failed > 0 || booked > 0 { throw Ending.expectationFailed }
+        let count = plane.realMachines.count
+        let failed = points.count { !$0.holds }
+        return Verdict(
+            summary: "\(count) real machine\(count == 1 ? "" : "s"): \(points.count) recovery points read back, "
+                + "\(Bytes(points.reduce(0) { $0 + $1.compared }).rounded), "
+                + (failed == 0 ? "each as its disks were" : "\(failed) of them not as their disks were"),
+            differences: differences,
+            faults: plane.faults.map { "\($0.machine) at \(clock.text($0.at)): \($0.cause)" })
+    }
+
+    /// Says what came of the real machines.
+    /// - Throws: the end of the program if something is not as it must be.
+    func judge(_ outcome: RunOutcome) throws {
+        let terminal = Terminal.errors
+        let verdict = try verdict(outcome)
+        for fault in verdict.faults.prefix(20) { terminal.line(terminal.styled("fault", .red) + " \(fault)") }
+        for difference in verdict.differences { terminal.line(terminal.styled("differs", .red) + " \(difference)") }
+        terminal.line(verdict.summary)
+        if !verdict.differences.isEmpty { throw Ending.expectationFailed }
     }
 
     func end() {

@@ -105,7 +105,13 @@ enum TestedScenarios {
         }
         if let seed { setting.seed = seed }
         let chronicle = Chronicle()
-        let outcome = Run(setting: setting, ledger: chronicle).finish()
+        let real: RealRun?
+        do { real = try RealRun(setting, folder: nil) } catch {
+            result.faults = ["real machines: \(error)"]
+            return result
+        }
+        defer { real?.end() }
+        let outcome = Run(setting: setting, ledger: chronicle, real: real?.plane).finish()
         (result.name, result.seed, result.traceHash) = (setting.name, setting.seed, outcome.traceHash)
         result.events = outcome.eventCount
         result.faults = outcome.audit.filter { !$0.holds }.map { "audit: \($0.name): \($0.left) against \($0.right)" }
@@ -116,6 +122,17 @@ enum TestedScenarios {
                 note: verdict.expectation.note, held: verdict.held, at: verdict.at.map(setting.clock.text),
                 trace: verdict.trace)
         }
+        do {
+            if let verdict = try real?.verdict(outcome) {
+                result.faults += verdict.faults.map { "real machines: \($0)" }
+                result.checks.append(
+                    ScenarioResult.Check(
+                        place: file,
+                        expected: "every recovery point of real machines is what their disks were, and is booked",
+                        seen: verdict.summary, note: "", held: verdict.differences.isEmpty, at: nil,
+                        trace: verdict.differences))
+            }
+        } catch { result.faults.append("real machines: \(error)") }
         return result
     }
 }
