@@ -14,7 +14,7 @@ struct MachineMaker {
     /// Faults: `ENGINE-IMAGE`, and those of images.
     func make(_ ref: Ref<Machine>, _ real: RealData) throws(StorageFault) -> RealMachine {
         let machine = world.machines[ref]
-        let home = folder + "/" + machine.name
+        let home = folder + "/" + RealPlane.fileName(machine.name, Int(ref.index))
         try access.files.makeFolder(home)
         var disks: [MachineDisk] = []
         var origins: [DiskImage?] = []

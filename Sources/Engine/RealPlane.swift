@@ -67,6 +67,11 @@ public final class RealPlane: LivingPlane {
         }
     }
 
+    /// A folder's name for a noun's. Names hold letters, digits and a few signs, but `..` is one of them and leads elsewhere.
+    static func fileName(_ name: String, _ index: Int) -> String {
+        name.allSatisfy { $0 == "." } ? "\(index)" : name
+    }
+
     /// Takes away what was made in a folder that was empty.
     private static func empty(_ folder: String, _ files: any FileSystem) {
         for name in (try? files.list(folder)) ?? [] {
@@ -388,7 +393,7 @@ public final class RealPlane: LivingPlane {
     func pool(of machine: Ref<Machine>) throws(StorageFault) -> Pool {
         let index = server[Int(machine.index)]
         if let pool = pools[index] { return pool }
-        let path = folder + "/pools/" + world.servers[Int(index)].name
+        let path = folder + "/pools/" + Self.fileName(world.servers[Int(index)].name, Int(index))
         let pool = try Pool.create(at: path, on: files, guids: access.guids, time: seconds(.start))
         pools[index] = pool
         return pool

@@ -116,7 +116,7 @@ public enum MapFile {
                 // Debian's SQLite writes zeros over what was deleted: twice the work, and nothing here is secret.
                 try db.execute(sql: "PRAGMA secure_delete = OFF")
             }
-            try db.execute(sql: "PRAGMA cache_size = -16384")
+            try db.execute(sql: "PRAGMA cache_size = -8192")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
         }
         return configuration

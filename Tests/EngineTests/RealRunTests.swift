@@ -101,6 +101,15 @@ private let plain = "name: vm, size: 100 GB, used: 40 %, churn: 4 %, working-set
         #expect(try files.list("/real/machines/vm") == ["disk0.vhdx", "disk0.vhdx.track"])
     }
 
+    @Test("a machine whose name would lead elsewhere has its files where all are")
+    func names() throws {
+        let files = SimulatedDisk()
+        let result = try RealInstallation(machines: plain.replacing("vm", with: "\"..\""), days: 2).run(on: files)
+        #expect(try files.list("/real") == ["machines", "pools"])
+        #expect(try files.list("/real/machines") == ["0"])
+        #expect(try result.plane.verify().filter { !$0.holds } == [])
+    }
+
     @Test("a folder that holds something is refused, and keeps it")
     func folderInUse() throws {
         let files = SimulatedDisk()
