@@ -123,6 +123,14 @@ final class MachineDisk {
         try use(leaf)
     }
 
+    /// As if nothing had changed since the last synchronization; only a planted fault does that.
+    func forgetChanges() throws(StorageFault) {
+        guard synchronizedTo != nil else { return }
+        let point = try tracked.reference()
+        try tracker.confirm(point.id)
+        (synchronizedTo, taken) = (point, nil)
+    }
+
     func close() throws(StorageFault) {
         try frozen?.close()
         frozen = nil

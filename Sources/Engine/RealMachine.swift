@@ -88,6 +88,7 @@ final class RealMachine {
     func noteExcluded(_ places: Set<Place>) { excluded = places }
     func noteWhole(at time: SimTime) { wholeAt.append(time) }
     func notePoint(at time: SimTime, number: Int64) { points.append((time, number)) }
+    func removePoints() { points = [] }
     func removePoint(at time: SimTime) -> Int64? {
         guard let index = points.firstIndex(where: { $0.at == time }) else { return nil }
         return points.remove(at: index).number

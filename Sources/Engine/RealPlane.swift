@@ -21,6 +21,7 @@ public final class RealPlane: LivingPlane {
     private var machines: [Int32: RealMachine] = [:]
     private var pools: [Int32: Pool] = [:]
     private var load: (any DataPlane)?
+    private let planted: PlantedBug?
     /// Plain bytes per byte on the wire, by machine.
     private var wireRatios: [Double]
     private var server: [Int32]
@@ -28,11 +29,15 @@ public final class RealPlane: LivingPlane {
     public private(set) var faults: [(machine: String, at: SimTime, cause: String)] = []
 
     /// Makes the disks of all real machines, and empty pools.
-    /// - Parameter folder: empty or not there.
+    /// - Parameters:
+    ///   - folder: empty or not there.
+    ///   - planted: a fault to be found by those who look for faults.
     /// Faults: those of images and pools; `ENGINE-IMAGE` for an image that cannot be the disk of its machine.
     public init(
-        world: World, seed: UInt64, clock: CivilClock, folder: String, files: any FileSystem
+        world: World, seed: UInt64, clock: CivilClock, folder: String, files: any FileSystem,
+        planted: PlantedBug? = nil
     ) throws(StorageFault) {
+        self.planted = planted
         (self.world, self.seed, self.clock, self.folder, self.files) = (world, seed, clock, folder, files)
         access = ImageAccess(files, guids: SequentialGUIDs(seed: seed))
         wireRatios = [Double](repeating: 1, count: world.machines.count)
@@ -165,7 +170,7 @@ public final class RealPlane: LivingPlane {
         }
         let blocks = tracked(real) ?? allUsed(real)
         let kept = withoutPageFiles(machine, blocks, real)
-        real.snapshot!.blocks = kept
+        real.snapshot!.blocks = planted == .lostBlock && kept.count > 3 ? Array(kept.dropLast()) : kept
         return facts(machine, changed: blocks.count, stored: kept.count, read: blocks.count)
     }
 
@@ -364,7 +369,10 @@ public final class RealPlane: LivingPlane {
         let real = machines[machine.index]!
         do throws(StorageFault) {
             try live(machine, until: time)
-            for disk in real.disks { try disk.crash() }
+            for disk in real.disks {
+                if planted == .forgottenCrash { try disk.forgetChanges() }
+                try disk.crash()
+            }
             real.snapshot = nil
         } catch { note(machine, time, error) }
     }
@@ -373,10 +381,27 @@ public final class RealPlane: LivingPlane {
         let real = machines[machine.index]!
         for time in points {
             guard let number = real.removePoint(at: time) else { continue }
+            if planted == .keptPoint { continue }
             do throws(StorageFault) {
                 try pool(of: machine).prune(real.name, point: number)
             } catch { note(machine, time, error) }
         }
+    }
+
+    public func deleteData(_ machine: Ref<Machine>) {
+        let real = machines[machine.index]!
+        real.removePoints()
+        do throws(StorageFault) {
+            let pool = try pool(of: machine)
+            if try pool.datasources().contains(where: { $0.name == real.name }) { try pool.remove(real.name) }
+        } catch { note(machine, real.history.overwrites == 0 ? .start : real.wholeAt.last ?? .start, error) }
+    }
+
+    /// What the pools' own checks find wrong with them.
+    public func check() throws(StorageFault) -> [String] {
+        var found: [String] = []
+        for index in pools.keys.sorted() { found += try pools[index]!.check().map(\.description) }
+        return found
     }
 
     /// What a machine's replica and recovery points take in its pool, bytes of whole blocks times its scale.

@@ -62,6 +62,8 @@ public protocol DataPlane: AnyObject {
     func crash(_ machine: Ref<Machine>, at time: SimTime)
     /// Recovery points go that nobody keeps any longer.
     func prune(_ machine: Ref<Machine>, points: [SimTime])
+    /// Protection ends, and replica and recovery points go with it.
+    func deleteData(_ machine: Ref<Machine>)
 }
 
 /// Of numbers nothing has to be done.
@@ -73,6 +75,7 @@ extension DataPlane {
     public func synchronized(_ machine: Ref<Machine>, at snapshot: SimTime) {}
     public func crash(_ machine: Ref<Machine>, at time: SimTime) {}
     public func prune(_ machine: Ref<Machine>, points: [SimTime]) {}
+    public func deleteData(_ machine: Ref<Machine>) {}
 }
 
 /// A plane whose guests write as much, and when, as another plane says.

@@ -47,6 +47,7 @@ extension RunState {
             pool.remove(owner: m, replica: chain.replica, points: chain.pointBytes, volume: volume)
             if pool.share(of: volume) < tuning.poolThreshold.value { resolve(33514, .poolVolume, volume) }
         }
+        plane.deleteData(Ref(m))
         books.freed += chain.used
         books.prunedPoints += Int64(chain.pointCount)
         machines[m].chain = PointChain()

@@ -59,4 +59,6 @@ final class MixedPlane: DataPlane {
     func crash(_ machine: Ref<Machine>, at time: SimTime) { plane(machine).crash(machine, at: time) }
 
     func prune(_ machine: Ref<Machine>, points: [SimTime]) { plane(machine).prune(machine, points: points) }
+
+    func deleteData(_ machine: Ref<Machine>) { plane(machine).deleteData(machine) }
 }

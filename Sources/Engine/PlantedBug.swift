@@ -1,0 +1,9 @@
+/// Faults that are put in on purpose, to prove that those who look for faults find them.
+public enum PlantedBug: String, CaseIterable, Sendable {
+    /// Of four or more changed blocks the last one does not reach the replica.
+    case lostBlock = "lost-block"
+    /// A crash of the host loses the changes it should remember.
+    case forgottenCrash = "forgotten-crash"
+    /// Pruned points stay in the pool.
+    case keptPoint = "kept-point"
+}
