@@ -52,8 +52,9 @@ struct FuzzCommand: ParsableCommand {
 
     func run() throws {
         if let one {
-            let problems = FuzzRun(planted: plant).problems(of: one)
+            let (problems, points) = FuzzRun(planted: plant).problems(of: one)
             for problem in problems { Terminal.output.line(problem) }
+            if problems.isEmpty { Terminal.output.line("\(points)") }
             if !problems.isEmpty { throw Ending.expectationFailed }
             return
         }
@@ -67,7 +68,10 @@ struct FuzzCommand: ParsableCommand {
     private func search() throws {
         let clock = WallClock()
         let state = Mutex(
-            (next: seeds.range.lowerBound, done: 0, failed: [(seed: UInt64, problem: String)](), line: Progress()))
+            (
+                next: seeds.range.lowerBound, done: 0, points: 0, failed: [(seed: UInt64, problem: String)](),
+                line: Progress()
+            ))
         let (range, limit) = (seeds.range, time)
         DispatchQueue.concurrentPerform(iterations: jobs) { _ in
             while true {
@@ -79,10 +83,13 @@ struct FuzzCommand: ParsableCommand {
                     return state.next
                 }
                 guard let seed else { return }
-                let problem = child(FuzzScenario(seed: seed).text)
+                let finding = child(FuzzScenario(seed: seed).text)
                 state.withLock { state in
                     state.done += 1
-                    if let problem { state.failed.append((seed, problem)) }
+                    switch finding {
+                    case .sound(let points): state.points += points
+                    case .broken(let problem): state.failed.append((seed, problem))
+                    }
                     state.line.show(
                         share: Double(state.done) / Double(range.count),
                         place: "\(state.done) seeds, \(state.failed.count) failed",
@@ -90,12 +97,13 @@ struct FuzzCommand: ParsableCommand {
                 }
             }
         }
-        let (done, failed) = state.withLock { state in
+        let (done, points, failed) = state.withLock { state in
             state.line.clear()
-            return (state.done, state.failed.sorted { $0.seed < $1.seed })
+            return (state.done, state.points, state.failed.sorted { $0.seed < $1.seed })
         }
         for (seed, problem) in failed { try report(seed, problem) }
-        Terminal.output.line("\(done) seeds, \(failed.count) failed")
+        Terminal.output.line(
+            "\(done) seeds, \(failed.count) failed; in the others \(points) recovery points equal to the bit")
         if !failed.isEmpty { throw Ending.expectationFailed }
     }
 
@@ -123,11 +131,11 @@ struct FuzzCommand: ParsableCommand {
     /// Takes away whatever it fails without, in the same way.
     private func shrunk(_ scenario: FuzzScenario, _ problem: String) -> (FuzzScenario, String) {
         var (best, reason) = (scenario, problem)
-        var tries = 200
+        var tries = 120
         search: while tries > 0 {
             for candidate in best.smaller {
                 tries -= 1
-                if let found = child(candidate.text), kind(found) == kind(problem) {
+                if let found = child(candidate.text).problem, kind(found) == kind(problem) {
                     (best, reason) = (candidate, found)
                     continue search
                 }
@@ -141,8 +149,14 @@ struct FuzzCommand: ParsableCommand {
     /// Which invariant broke: the first words of a problem.
     private func kind(_ problem: String) -> Substring { problem.prefix { $0 != ":" } }
 
-    /// What is wrong with a scenario's run, nil if nothing is.
-    private func child(_ text: String) -> String? {
+    /// What came of a scenario's run.
+    private enum Finding {
+        case sound(points: Int)
+        case broken(String)
+        var problem: String? { if case .broken(let problem) = self { problem } else { nil } }
+    }
+
+    private func child(_ text: String) -> Finding {
         let process = Process()
         process.executableURL = URL(
             fileURLWithPath: CommandLine.arguments[0].contains("/") ? CommandLine.arguments[0] : "/proc/self/exe")
@@ -150,18 +164,20 @@ struct FuzzCommand: ParsableCommand {
         let (output, errors) = (Pipe(), Pipe())
         (process.standardOutput, process.standardError) = (output, errors)
         process.standardInput = FileHandle.nullDevice
-        do { try process.run() } catch { return "start: \(error.localizedDescription)" }
+        do { try process.run() } catch { return .broken("start: \(error.localizedDescription)") }
         let complaints = Mutex(Data())
         let reader = Thread { complaints.withLock { $0 = errors.fileHandleForReading.readDataToEndOfFile() } }
         reader.start()
         let said = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
-        if process.terminationReason == .exit, process.terminationStatus == 0 { return nil }
-        if process.terminationReason == .exit, !said.isEmpty { return said }
+        if process.terminationReason == .exit, process.terminationStatus == 0 {
+            return .sound(points: Int(said.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0)
+        }
+        if process.terminationReason == .exit, !said.isEmpty { return .broken(said) }
         let last = complaints.withLock { String(decoding: $0, as: UTF8.self) }.split(separator: "\n").first {
             $0.contains("atal error")
         }
-        return "proof: it ended with status \(process.terminationStatus): \(last ?? "without a word")"
+        return .broken("proof: it ended with status \(process.terminationStatus): \(last ?? "without a word")")
     }
 }
 
@@ -186,19 +202,23 @@ struct FuzzRun {
     var planted: PlantedBug?
 
     /// The invariants that broke, the first one first; each `kind: what`.
-    func problems(of text: String) -> [String] {
+    func problems(of text: String) -> (problems: [String], points: Int) {
         let read = ScenarioReader.read(path: "/fuzz.yaml", files: MemoryFiles(["/fuzz.yaml": text]))
-        guard read.problems.isEmpty, let setting = read.setting else { return read.problems.map { "scenario: \($0)" } }
+        guard read.problems.isEmpty, let setting = read.setting else {
+            return (read.problems.map { "scenario: \($0)" }, 0)
+        }
         do {
             let plane = try RealPlane(
                 world: setting.world, seed: setting.seed, clock: setting.clock, folder: "/real", files: SimulatedDisk(),
                 planted: planted)
             let outcome = Run(setting: setting, ledger: Chronicle(), real: plane, checksInvariants: true).finish()
             return try judge(outcome, plane, setting)
-        } catch { return ["fault: \(error)"] }
+        } catch { return (["fault: \(error)"], 0) }
     }
 
-    private func judge(_ outcome: RunOutcome, _ plane: RealPlane, _ setting: Setting) throws(StorageFault) -> [String] {
+    private func judge(
+        _ outcome: RunOutcome, _ plane: RealPlane, _ setting: Setting
+    ) throws(StorageFault) -> (problems: [String], points: Int) {
         var problems = plane.faults.map { "beneath: \($0.machine) at \(setting.clock.text($0.at)): \($0.cause)" }
         for line in outcome.audit where !line.holds {
             problems.append("audit: \(line.name): \(line.left) against \(line.right)")
@@ -220,6 +240,6 @@ struct FuzzRun {
             }
         }
         problems += try plane.check().map { "pool: \($0)" }
-        return problems
+        return (problems, verdicts.count)
     }
 }

@@ -26,7 +26,9 @@ struct FuzzScenario: Hashable, Sendable {
         retention = 1 + dice.below(4)
         times = pick(["\"20:00\"", "[\"08:00\", \"20:00\"]", "[\"00:10\", \"12:00\", \"18:30\"]"])
         options = []
-        if dice.below(3) == 0 { options.append("window: 19:00 .. \(pick(["19:40", "22:00", "04:00"]))") }
+        if dice.below(3) == 0, times == "\"20:00\"" {
+            options.append("window: 19:00 .. \(pick(["19:40", "22:00", "04:00"]))")
+        }
         if dice.below(3) == 0 { options.append("stagger: \(dice.below(20)) min") }
         if dice.below(4) == 0 { options.append("wire-compression: yes") }
         if dice.below(6) == 0 { options.append("automatic-checks: no") }
@@ -87,6 +89,10 @@ struct FuzzScenario: Hashable, Sendable {
         }
     }
 
+    private static func name(of machine: String) -> String {
+        String(machine.dropFirst("{name: ".count).prefix { $0 != "," })
+    }
+
     /// The scenario file.
     var text: String {
         let lines = { (items: [String]) in items.map { "  - \($0)\n" }.joined() }
@@ -95,7 +101,7 @@ struct FuzzScenario: Hashable, Sendable {
             duration: \(days) d
             seed: \(seed)
             servers:
-              - {name: dpm, pool: [{name: p, kind: \(pool), capacity: 20 TB}]}
+              - {name: dpm, version: 2019, pool: [{name: p, kind: \(pool), capacity: 20 TB}]}
             clusters:
               - name: cl
                 nodes: "node-{1..2}"
@@ -131,8 +137,17 @@ struct FuzzScenario: Hashable, Sendable {
                 found.append(copy)
             }
         }
+        // One machine alone, then one less; what happens to the others goes with them.
+        for keeps in [true, false] where machines.count > 1 {
+            for machine in machines {
+                var copy = self
+                copy.machines = machines.filter { ($0 == machine) == keeps }
+                let gone = machines.filter { !copy.machines.contains($0) }.map(Self.name(of:))
+                copy.script.removeAll { line in gone.contains { name in line.contains(name) } }
+                found.append(copy)
+            }
+        }
         without(\.script, atLeast: 0)
-        without(\.machines, atLeast: 1)
         without(\.options, atLeast: 0)
         if days > 1 {
             for fewer in Set([1, days / 2, days - 1]).sorted() where fewer < days {
