@@ -81,6 +81,7 @@ struct ByteCount: ExpressibleByArgument {
         guard let count = Int64(argument) ?? Bytes(spaced)?.count, count >= 0 else { return nil }
         self.count = count
     }
+    var defaultValueDescription: String { Bytes(count).description }
 }
 
 /// What a new image is to be, as options.
