@@ -181,13 +181,16 @@ struct GuestDiskMaker {
         var environment = ProcessInfo.processInfo.environment
         environment["MTOOLS_SKIP_CHECK"] = "1"
         process.environment = environment
-        let (from, to) = (Pipe(), Pipe())
-        (process.standardInput, process.standardOutput, process.standardError) = (from, to, to)
-        do {
-            try process.run()
-            try from.fileHandleForWriting.write(contentsOf: Data(input.utf8))
-            try from.fileHandleForWriting.close()
-        } catch { throw failed("it could not be started", "Check the installation of package \(package)") }
+        // A file, not a pipe: a tool that ends without reading would end this program too.
+        let script = folder + "/input"
+        try write(Array(input.utf8), to: script)
+        defer { try? HostFiles().remove(script) }
+        let to = Pipe()
+        process.standardInput = FileHandle(forReadingAtPath: script)
+        (process.standardOutput, process.standardError) = (to, to)
+        do { try process.run() } catch {
+            throw failed("it could not be started", "Check the installation of package \(package)")
+        }
         let output = to.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {

@@ -40,17 +40,6 @@ final class MachineDisk {
 
     /// What the guest writes to.
     var device: any BlockDevice { tracked }
-    /// Of its files, bytes on the medium.
-    func allocated() throws(StorageFault) -> Int64 {
-        var sum: Int64 = 0
-        for layer in image.layers {
-            let file = try access.files.open(layer.path, .read)
-            defer { file.close() }
-            sum += try file.allocated()
-        }
-        return sum
-    }
-
     /// - Parameter created: seconds since 2000-01-01, for formats that note it.
     func takeSnapshot(created: UInt32) throws(StorageFault) {
         if hasSnapshot {

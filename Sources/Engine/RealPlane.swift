@@ -397,6 +397,9 @@ public final class RealPlane: LivingPlane {
         } catch { note(machine, real.history.overwrites == 0 ? .start : real.wholeAt.last ?? .start, error) }
     }
 
+    /// Differencing disks that a failure left behind, and that were found and merged at the next snapshot.
+    public var leftovers: Int { machines.values.reduce(0) { $0 + $1.disks.reduce(0) { $0 + $1.leftovers } } }
+
     /// What the pools' own checks find wrong with them.
     public func check() throws(StorageFault) -> [String] {
         var found: [String] = []

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Catalog
 import Engine
 import Files
 import Foundation
@@ -94,8 +95,18 @@ struct CalibrateCommand: ParsableCommand {
         _ setting: Setting, _ plane: RealPlane?
     ) -> (figures: [(name: String, value: Int64)], outcome: RunOutcome) {
         let isReal = setting.world.machines.map { $0.real != nil }
-        let sums = SumLedger(isReal)
-        let outcome = Run(setting: setting, ledger: sums, real: plane).finish()
+        let chronicle = Chronicle()
+        let outcome = Run(setting: setting, ledger: chronicle, real: plane).finish()
+        var (changed, sent, stored) = (Int64(0), Int64(0), Int64(0))
+        chronicle.jobs.forEach { job in
+            guard [.replicaCreation, .expressFull, .consistencyCheck].contains(job.kind), isReal[Int(job.machine)]
+            else {
+                return
+            }
+            changed += job.changed.count
+            sent += job.sent.count
+            stored += job.stored.count
+        }
         var (replica, points) = (Int64(0), Int64(0))
         for record in outcome.replicas where isReal[Int(record.machine)] {
             replica += record.replica.count
@@ -103,35 +114,10 @@ struct CalibrateCommand: ParsableCommand {
         }
         return (
             [
-                ("changed", sums.changed), ("sent", sums.sent), ("stored", sums.stored),
-                ("freed", sums.stored - replica - points), ("replicas at the end", replica),
+                ("changed", changed), ("sent", sent), ("stored", stored),
+                ("freed", stored - replica - points), ("replicas at the end", replica),
                 ("points at the end", points),
             ], outcome
         )
     }
-}
-
-/// Adds up what disk backups of real machines moved.
-private final class SumLedger: Ledger {
-    private let isReal: [Bool]
-    private(set) var changed: Int64 = 0
-    private(set) var sent: Int64 = 0
-    private(set) var stored: Int64 = 0
-    init(_ isReal: [Bool]) { self.isReal = isReal }
-
-    func note(_ job: JobRecord) {
-        guard [.replicaCreation, .expressFull, .consistencyCheck].contains(job.kind), isReal[Int(job.machine)] else {
-            return
-        }
-        changed += job.changed.count
-        sent += job.sent.count
-        stored += job.stored.count
-    }
-    func note(_ alert: AlertRecord) {}
-    func note(_ missed: MissedPoint) {}
-    func note(_ incident: IncidentRecord) {}
-    func note(_ change: ReplicaChange) {}
-    func note(_ move: MachineMove) {}
-    func notePool(_ level: Level) {}
-    func noteTapes(_ level: Level) {}
 }

@@ -74,7 +74,9 @@ struct RealRun {
         return Verdict(
             summary: "\(count) real machine\(count == 1 ? "" : "s"): \(points.count) recovery points read back, "
                 + "\(Bytes(points.reduce(0) { $0 + $1.compared }).rounded), "
-                + (failed == 0 ? "each as its disks were" : "\(failed) of them not as their disks were"),
+                + (failed == 0 ? "each as its disks were" : "\(failed) of them not as their disks were")
+                + (plane.leftovers == 0
+                    ? "" : "; \(plane.leftovers) differencing disks were left behind by failures, found and merged"),
             differences: differences,
             faults: plane.faults.map { "\($0.machine) at \(clock.text($0.at)): \($0.cause)" })
     }
