@@ -46,6 +46,10 @@ public protocol DataPlane: AnyObject {
     /// Bytes of blocks the replica had at `since` and has other versions of at `until`, each once: what a recovery point must keep.
     func superseded(_ machine: Ref<Machine>, since: SimTime, until: SimTime) -> Bytes
 
+    /// What a recovery moves: bytes of the blocks or files that were asked for, as of its recovery point.
+    /// - Throws: what the request names is not there.
+    func recoverable(_ order: RecoveryOrder) throws(PlaneFault) -> Bytes
+
     // MARK: Acts
 
     /// From now on the guest's writes go to differencing disks, so that what was there can be read in peace (VSS-5).
@@ -64,6 +68,20 @@ public protocol DataPlane: AnyObject {
     func prune(_ machine: Ref<Machine>, points: [SimTime])
     /// Protection ends, and replica and recovery points go with it.
     func deleteData(_ machine: Ref<Machine>)
+
+    // MARK: Tape
+
+    /// A part of a set has come onto a cartridge, behind what is on it.
+    func writeToTape(_ part: TapePart) throws(PlaneFault)
+    /// A set that was begun is not ended: `part` is what of its last stretch had come onto the cartridge.
+    func breakSet(_ part: TapePart)
+    /// The cartridge is written from its beginning again; what it held is gone.
+    func eraseTape(_ cartridge: Ref<Cartridge>)
+
+    // MARK: Recovery
+
+    /// What was asked for is where it was asked to be, all of it; or, after a fault, nothing of it is.
+    func recover(_ order: RecoveryOrder, at time: SimTime) throws(PlaneFault)
 }
 
 /// Of numbers nothing has to be done.
@@ -76,6 +94,10 @@ extension DataPlane {
     public func crash(_ machine: Ref<Machine>, at time: SimTime) {}
     public func prune(_ machine: Ref<Machine>, points: [SimTime]) {}
     public func deleteData(_ machine: Ref<Machine>) {}
+    public func writeToTape(_ part: TapePart) throws(PlaneFault) {}
+    public func breakSet(_ part: TapePart) {}
+    public func eraseTape(_ cartridge: Ref<Cartridge>) {}
+    public func recover(_ order: RecoveryOrder, at time: SimTime) throws(PlaneFault) {}
 }
 
 /// A plane whose guests write as much, and when, as another plane says.

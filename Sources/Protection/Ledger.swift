@@ -32,6 +32,7 @@ public struct RunOutcome: Sendable {
     public var replicas: [ReplicaRecord] = []
     public var points: [RecoveryPointRecord] = []
     public var cartridges: [CartridgeRecord] = []
+    public var tapeSets: [TapeSetRecord] = []
     /// Jobs that had not ended at the horizon.
     public var open: [JobRecord] = []
     public var audit: [AuditLine] = []

@@ -225,6 +225,39 @@ public struct CartridgeRecord: Sendable, Hashable {
     }
 }
 
+/// A datasource's set on tape when the run ends.
+public struct TapeSetRecord: Sendable, Hashable {
+    public enum State: UInt8, CaseIterable, Sendable {
+        case begun, whole
+        /// It was not ended: a drive or a tape failed, or the job was cancelled.
+        case broken
+        /// A cartridge of it has been written from its beginning again.
+        case overwritten
+    }
+    /// Its number within the run.
+    public var number: Int32
+    public var machine: Int32
+    public var group: Int32
+    /// The recovery point it holds.
+    public var point: SimTime
+    public var expiry: SimTime
+    public var isEncrypted: Bool
+    public var state: State
+    /// Its cartridges in order, by place in the world.
+    public var cartridges: [Int32]
+    /// Plain bytes, and those it takes on tape.
+    public var plain: Bytes
+    public var native: Bytes
+    public init(
+        number: Int32, machine: Int32, group: Int32, point: SimTime, expiry: SimTime, isEncrypted: Bool, state: State,
+        cartridges: [Int32], plain: Bytes, native: Bytes
+    ) {
+        (self.number, self.machine, self.group, self.point, self.expiry) = (number, machine, group, point, expiry)
+        (self.isEncrypted, self.state, self.cartridges) = (isEncrypted, state, cartridges)
+        (self.plain, self.native) = (plain, native)
+    }
+}
+
 /// Two totals counted on different ways that must agree at the end of a run.
 public struct AuditLine: Sendable, Hashable {
     public var name: String

@@ -19,8 +19,8 @@ struct MachineState {
     var chain = PointChain()
     /// The disk job at work on its replica, or -1: one exclusive operation at a time.
     var job: Int32 = -1
-    /// A tape or online backup reads the replica.
-    var readers: Int32 = 0
+    /// Recovery points that something reads, each as often as it is read: they are not pruned meanwhile (212).
+    fileprivate(set) var held: [SimTime] = []
     /// Interned route of its backups; -1 after it moved.
     var route: Int32 = -1
     var checkRoute: Int32 = -1
@@ -63,6 +63,21 @@ extension RunState {
     mutating func become(_ m: Int, _ state: ReplicaState) {
         guard machines[m].become(state) else { return }
         ledger.note(ReplicaChange(at: agenda.now, machine: Int32(m), state: state))
+    }
+}
+
+extension RunState {
+    /// A tape, a copy or a recovery begins to read a recovery point.
+    mutating func hold(_ machine: Ref<Machine>, _ point: SimTime) { machines[machine].held.append(point) }
+
+    /// It has read it; data whose deletion waited for that go now.
+    mutating func release(_ machine: Ref<Machine>, _ point: SimTime) {
+        guard let index = machines[machine].held.firstIndex(of: point) else {
+            preconditionFailure("a recovery point is let go that nobody holds")
+        }
+        machines[machine].held.remove(at: index)
+        let m = Int(machine.index)
+        if machines[m].isDeleted, machines[m].held.isEmpty, machines[m].job < 0 { deleteData(m) }
     }
 }
 

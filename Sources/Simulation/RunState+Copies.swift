@@ -95,7 +95,7 @@ extension RunState {
         copies[c].record!.started = agenda.now
         copies[c].record!.transferStarted = agenda.now
         copies[c].target = machines[machine].lastPoint
-        machines[machine].readers += 1
+        hold(machine, copies[c].target)
         _ = copies[c].steps.receive(.admitted)
         let facts =
             copy.copied == .never
@@ -175,7 +175,7 @@ extension RunState {
         copies[c].waits = false
         guard copies[c].holdsSlot else { return }
         copies[c].holdsSlot = false
-        machines[copies[c].machine].readers -= 1
+        release(copies[c].machine, copies[c].target)
         if let next = copySlots[s].release() { copySlotGranted(Int(next)) }
     }
 
@@ -201,7 +201,8 @@ extension RunState {
         var chain = PointChain()
         swap(&chain, &copies[c].chain)
         pruneChain(
-            &chain, retentionDays: days, inconsistentFor: .zero, owner: machines.count + c, volume: Int(copy.poolVolume)
+            &chain, retentionDays: days, inconsistentFor: .zero, inUse: [], owner: machines.count + c,
+            volume: Int(copy.poolVolume)
         )
         swap(&chain, &copies[c].chain)
     }

@@ -420,7 +420,7 @@ extension RunState {
         releaseHolds(j)
         jobs[j] = nil
         freeJobs.append(Int32(j))
-        if machines[m].isDeleted { deleteData(m) }
+        if machines[m].isDeleted, machines[m].held.isEmpty { deleteData(m) }
     }
 
     private mutating func completedJob(_ j: Int, purpose: DiskJob.Purpose, machine m: Int) {

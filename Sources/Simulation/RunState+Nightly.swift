@@ -14,7 +14,8 @@ extension RunState {
             var chain = PointChain()
             swap(&chain, &machines[m].chain)
             let gone = pruneChain(
-                &chain, retentionDays: disk.retentionDays, inconsistentFor: machines[m].inconsistentFor, owner: m,
+                &chain, retentionDays: disk.retentionDays, inconsistentFor: machines[m].inconsistentFor,
+                inUse: machines[m].held, owner: m,
                 volume: Int(machines[m].poolVolume))
             swap(&chain, &machines[m].chain)
             if !gone.isEmpty { plane.prune(Ref(m), points: gone) }

@@ -35,7 +35,7 @@ extension RunState {
         }
         // Its snapshot is still to be given back: what it brought has been thrown away.
         machines[m].isDeleted = true
-        if machines[m].job < 0 { deleteData(m) }
+        if machines[m].job < 0, machines[m].held.isEmpty { deleteData(m) }
     }
 
     mutating func deleteData(_ m: Int) {

@@ -51,6 +51,7 @@ extension RunState {
         outcome.refusals = refusals
         outcome.tapeMounts = tape.mountCount
         outcome.backHitches = tape.backHitches
+        outcome.tapeSets = tape.sets.indices.map { tape.sets[$0].record(number: $0) }
         outcome.cartridgesWritten = tape.writtenOnce.filter { $0 }.count
         return outcome
     }

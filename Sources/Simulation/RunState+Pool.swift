@@ -58,12 +58,14 @@ extension RunState {
     /// - Returns: The points that went.
     @discardableResult
     mutating func pruneChain(
-        _ chain: inout PointChain, retentionDays: Int, inconsistentFor: SimDuration, owner: Int, volume: Int
+        _ chain: inout PointChain, retentionDays: Int, inconsistentFor: SimDuration, inUse: [SimTime], owner: Int,
+        volume: Int
     ) -> [SimTime] {
         guard let oldest = chain.oldest, agenda.now - oldest >= .days(Int64(retentionDays)) else { return [] }
-        let expired = Pruning.expiredCount(
+        var expired = Pruning.expiredCount(
             of: chain.points.map { PointAge(at: $0.at, inconsistentBefore: $0.inconsistentBefore) },
             retentionDays: retentionDays, now: agenda.now, inconsistentSoFar: inconsistentFor)
+        if let held = inUse.min() { expired = chain.points.prefix(expired).count { $0.at < held } }
         let gone = chain.points.prefix(expired).map(\.at)
         var freed: Int64 = 0
         for _ in 0..<expired { freed += chain.prune(0, mergedUnique: 0) }

@@ -54,7 +54,6 @@ extension RunState {
                 run: tape.nextRun, generation: tape.nextGeneration)
             stream.attempt = attempt
             let s = tape.add(stream)
-            for member in mine { machines[member].readers += 1 }
             askDrive(s)
         }
     }
@@ -214,6 +213,8 @@ extension RunState {
         tape.cartridges[c].firstExpiry = nil
         tape.cartridges[c].lastExpiry = nil
         tape.cartridges[c].sets = 0
+        tape.loseSets(on: Int32(c))
+        plane.eraseTape(Ref(c))
     }
 
     private mutating func warnOfFewTapes(_ library: Int) {
@@ -238,6 +239,8 @@ extension RunState {
     private mutating func writeSet(_ s: Int) {
         var stream = tape.streams[s]!
         let member = stream.queue.last!
+        // Its data may have been deleted while it waited for its turn.
+        if stream.record == nil, machines[member].lastPoint == .never { return skipSet(s, error: 30126) }
         if stream.record == nil {
             stream.record = tapeRecord(member, group: stream.group)
             stream.record!.attempt = stream.attempt
@@ -245,6 +248,11 @@ extension RunState {
             stream.record!.transferStarted = agenda.now
             stream.left = machines[member].chain.replica
             stream.record!.changed = Bytes(stream.left)
+            stream.set = tape.addSet(
+                TapeSet(
+                    machine: member, point: machines[member].lastPoint, group: stream.group, expiry: stream.expiry,
+                    isEncrypted: world.groups[stream.group].tape!.encoding == .encrypt))
+            hold(member, machines[member].lastPoint)
         }
         let ratio = ratio(stream)
         let room = tape.cartridges[Int(stream.cartridge)].room.count
@@ -260,13 +268,23 @@ extension RunState {
         if !watches.isEmpty { transferBegan(tape.streams[s]!.transfer!, of: stream.part, .tapeBackup, member) }
     }
 
+    /// A datasource that has nothing to write is told, and the next one written.
+    private mutating func skipSet(_ s: Int, error: Int32) {
+        let stream = tape.streams[s]!
+        tapeFailed(stream.queue.last!, group: Int(stream.group.index), error: error, attempt: stream.attempt)
+        tape.streams[s]!.queue.removeLast()
+        advanceStream(s, tape.streams[s]!.queue.isEmpty ? .lastSetWritten : .setWritten)
+    }
+
     mutating func setWritten(stream s: Int) {
         var stream = tape.streams[s]!
         stream.transfer = nil
         let lag = account(&stream, plain: stream.part)
+        let part = tapePart(stream, plain: stream.part, isLast: stream.left == stream.part)
         stream.left -= stream.part
         stream.part = 0
         tape.streams[s] = stream
+        do throws(PlaneFault) { try plane.writeToTape(part) } catch { return breakStream(s, error: error.error) }
         var input = TapeJob.Input.tapeFull
         if stream.left == 0 {
             closeSet(s)
@@ -275,12 +293,26 @@ extension RunState {
         if lag > .zero { tapeLater(s, input, after: lag) } else { advanceStream(s, input) }
     }
 
+    /// What has come onto the cartridge of the current set since its last part.
+    private func tapePart(_ stream: TapeStream, plain: Int64, isLast: Bool) -> TapePart {
+        let set = tape.sets[Int(stream.set)]
+        return TapePart(
+            set: stream.set, machine: set.machine, point: set.point, group: set.group,
+            cartridge: Ref(raw: stream.cartridge),
+            from: Bytes(machineBytes(stream) - stream.left), count: Bytes(plain), isLast: isLast, expiry: set.expiry)
+    }
+
+    /// Plain bytes of the whole of the current set.
+    private func machineBytes(_ stream: TapeStream) -> Int64 { stream.record!.changed.count }
+
     /// Books `plain` bytes read from the pool as what they became on the cartridge.
     /// - Returns: how long the drive still writes: a buffer that could not cover its back-hitches held the input up.
     @discardableResult private mutating func account(_ stream: inout TapeStream, plain: Int64) -> SimDuration {
         let ratio = ratio(stream)
         let c = Int(stream.cartridge)
         let native = min(Int64((Double(plain) / ratio).rounded(.up)), tape.cartridges[c].room.count)
+        tape.sets[Int(stream.set)].parts.append(
+            TapeSet.Part(cartridge: Int32(c), at: tape.cartridges[c].written.count, native: native, plain: plain))
         tape.cartridges[c].written += Bytes(native)
         tape.cartridges[c].room -= Bytes(native)
         tape.writtenOnce[c] = tape.writtenOnce[c] || native > 0
@@ -307,7 +339,9 @@ extension RunState {
     private mutating func closeSet(_ s: Int) {
         var stream = tape.streams[s]!
         let member = stream.queue.removeLast()
-        machines[member].readers -= 1
+        release(member, tape.sets[Int(stream.set)].point)
+        tape.sets[Int(stream.set)].state = .whole
+        stream.set = -1
         tape.cartridges[Int(stream.cartridge)].sets += 1
         stream.record!.status = .completed
         stream.record!.transferEnded = agenda.now
@@ -339,7 +373,6 @@ extension RunState {
         if failed, !stream.queue.isEmpty {
             let error = stream.failure == 0 ? 24050 : stream.failure
             for (n, member) in stream.queue.reversed().enumerated() {
-                machines[member].readers -= 1
                 var record =
                     n == 0
                     ? stream.record ?? tapeRecord(member, group: stream.group) : tapeRecord(member, group: stream.group)
@@ -371,7 +404,6 @@ extension RunState {
             group: stream.group, goal: stream.goal, library: stream.library, queue: stream.queue, expiry: stream.expiry,
             run: tape.nextRun, generation: tape.nextGeneration)
         again.attempt = stream.attempt + 1
-        for member in again.queue { machines[member].readers += 1 }
         let s = tape.add(again)
         agenda.schedule(Event(.tapeRerun, s, argument: again.generation), at: agenda.now + tuning.autoRerunDelay)
     }
@@ -398,6 +430,12 @@ extension RunState {
             stream.transfer = nil
             let moved = stopTransfer(transfer, of: stream.part)
             if moved > 0 { account(&stream, plain: moved) }
+            plane.breakSet(tapePart(stream, plain: moved, isLast: false))
+        }
+        if stream.set >= 0 {
+            tape.sets[Int(stream.set)].state = .broken
+            release(tape.sets[Int(stream.set)].machine, tape.sets[Int(stream.set)].point)
+            stream.set = -1
         }
         let library = Int(stream.library.index)
         if stream.waitsForRobot {

@@ -12,6 +12,8 @@ struct TapeStream {
     /// Datasources still to write, the next one last.
     var queue: [Ref<Machine>]
     var record: JobRecord?
+    /// The set being written, or -1.
+    var set: Int32 = -1
     /// Plain bytes of the current set that are still to write.
     var left: Int64 = 0
     /// Plain bytes of the part that is being written to this cartridge.
@@ -40,6 +42,39 @@ struct TapeStream {
     }
 }
 
+/// A datasource's set on tape: the recovery point it holds, and where its parts lie.
+struct TapeSet {
+    /// What of it lies on one cartridge.
+    struct Part {
+        let cartridge: Int32
+        /// Bytes on the cartridge before it; its own there; and plain ones.
+        let at: Int64
+        let native: Int64
+        let plain: Int64
+    }
+    let machine: Ref<Machine>
+    let point: SimTime
+    let group: Ref<ProtectionGroup>
+    let expiry: SimTime
+    let isEncrypted: Bool
+    var state = TapeSetRecord.State.begun
+    var parts: [Part] = []
+
+    init(machine: Ref<Machine>, point: SimTime, group: Ref<ProtectionGroup>, expiry: SimTime, isEncrypted: Bool) {
+        (self.machine, self.point, self.group) = (machine, point, group)
+        (self.expiry, self.isEncrypted) = (expiry, isEncrypted)
+    }
+
+    func record(number: Int) -> TapeSetRecord {
+        var cartridges: [Int32] = []
+        for part in parts where cartridges.last != part.cartridge { cartridges.append(part.cartridge) }
+        return TapeSetRecord(
+            number: Int32(number), machine: machine.index, group: group.index, point: point, expiry: expiry,
+            isEncrypted: isEncrypted, state: state, cartridges: cartridges,
+            plain: Bytes(parts.reduce(0) { $0 + $1.plain }), native: Bytes(parts.reduce(0) { $0 + $1.native }))
+    }
+}
+
 /// Drives, robots and cartridges as they stand.
 struct TapeState {
     var cartridges: [CartridgeStatus] = []
@@ -57,6 +92,8 @@ struct TapeState {
     var driveBound: [Double] = []
     var streams: [TapeStream?] = []
     var free: [Int] = []
+    /// Every set of the run, by its number.
+    var sets: [TapeSet] = []
     var nextGeneration: Int64 = 0
     var nextRun: Int32 = 0
     var mountCount = 0
@@ -94,6 +131,18 @@ struct TapeState {
         var counts = [Int64](repeating: 0, count: CartridgeState.allCases.count)
         for cartridge in cartridges { counts[Int(cartridge.state.rawValue)] += 1 }
         return counts
+    }
+
+    mutating func addSet(_ set: TapeSet) -> Int32 {
+        sets.append(set)
+        return Int32(sets.count - 1)
+    }
+
+    /// A cartridge is written from its beginning again.
+    mutating func loseSets(on cartridge: Int32) {
+        for index in sets.indices where sets[index].parts.contains(where: { $0.cartridge == cartridge }) {
+            sets[index].state = .overwritten
+        }
     }
 
     mutating func add(_ stream: TapeStream) -> Int {

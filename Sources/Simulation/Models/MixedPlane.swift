@@ -36,6 +36,10 @@ final class MixedPlane: DataPlane {
         plane(machine).superseded(machine, since: since, until: until)
     }
 
+    func recoverable(_ order: RecoveryOrder) throws(PlaneFault) -> Bytes {
+        try plane(order.request.machine).recoverable(order)
+    }
+
     func takeSnapshot(_ machine: Ref<Machine>, at time: SimTime) throws(PlaneFault) {
         try plane(machine).takeSnapshot(machine, at: time)
     }
@@ -61,4 +65,14 @@ final class MixedPlane: DataPlane {
     func prune(_ machine: Ref<Machine>, points: [SimTime]) { plane(machine).prune(machine, points: points) }
 
     func deleteData(_ machine: Ref<Machine>) { plane(machine).deleteData(machine) }
+
+    func writeToTape(_ part: TapePart) throws(PlaneFault) { try plane(part.machine).writeToTape(part) }
+
+    func breakSet(_ part: TapePart) { plane(part.machine).breakSet(part) }
+
+    func eraseTape(_ cartridge: Ref<Cartridge>) { real.eraseTape(cartridge) }
+
+    func recover(_ order: RecoveryOrder, at time: SimTime) throws(PlaneFault) {
+        try plane(order.request.machine).recover(order, at: time)
+    }
 }

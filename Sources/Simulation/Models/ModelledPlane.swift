@@ -7,9 +7,12 @@ final class ModelledPlane: DataPlane {
     private let models: [ChangeModel]
     /// Plain bytes per byte on the wire; one where the group does not compress.
     private let wireRatios: [Double]
+    /// Bytes used at the start on each disk of each machine; nothing of pass-through disks.
+    private let sizes: [[Int64]]
 
     init(world: World, seed: UInt64, clock: CivilClock, compressesOnWire: [Bool]) {
         models = world.machines.enumerated().map { ChangeModel($1, number: $0, seed: seed, clock: clock) }
+        sizes = world.machines.map { $0.disks.map { $0.format == .passThrough ? 0 : $0.used.count } }
         wireRatios = world.machines.enumerated().map { compressesOnWire[$0] ? max(1, $1.compressibility.value) : 1 }
     }
 
@@ -47,6 +50,21 @@ final class ModelledPlane: DataPlane {
         let model = models[Int(machine.index)]
         let overwritten = Int64(model.overwritten(from: since, to: until))
         return Bytes(overwritten - Int64(Double(overwritten) * model.pageFileShare))
+    }
+
+    func recoverable(_ order: RecoveryOrder) -> Bytes {
+        let request = order.request
+        let all = used(request.machine, at: order.point)
+        switch request.what {
+        case .machine: return all
+        case .disks(let places):
+            // Each disk in proportion: the model does not say which of them grew.
+            let disks = sizes[Int(request.machine.index)]
+            let whole = disks.reduce(0, +)
+            let chosen = places.reduce(0) { $0 + (disks.indices.contains($1) ? disks[$1] : 0) }
+            return whole == 0 ? .zero : Bytes(Int64(Double(all.count) * Double(chosen) / Double(whole)))
+        case .volumes, .files: return min(request.itemBytes ?? all, all)
+        }
     }
 
     private func facts(_ machine: Ref<Machine>, changed: Int64, stored: Int64, read: Int64) -> TransferFacts {
