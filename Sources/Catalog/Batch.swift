@@ -8,6 +8,7 @@ public struct Batch: Sendable {
     public var incidents: [IncidentRecord] = []
     public var replicaChanges: [ReplicaChange] = []
     public var moves: [MachineMove] = []
+    public var recoveries: [RecoveryRecord] = []
     public var poolLevels: [Level] = []
     public var tapeLevels: [Level] = []
     public init() {}
@@ -15,6 +16,7 @@ public struct Batch: Sendable {
     /// Records in it, of all kinds.
     public var count: Int {
         jobs.count + alerts.count + missed.count + incidents.count + replicaChanges.count + moves.count
+            + recoveries.count
             + poolLevels.count + tapeLevels.count
     }
 }

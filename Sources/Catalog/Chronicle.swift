@@ -12,6 +12,8 @@ public final class Chronicle: Ledger {
     /// In the order they came.
     public private(set) var replicaChanges: [ReplicaChange] = []
     public private(set) var moves: [MachineMove] = []
+    /// In the order they ended.
+    public private(set) var recoveries: [RecoveryRecord] = []
     /// Bytes used per pool volume, in the world's order.
     public private(set) var poolLevels = LevelSeries()
     /// Cartridges per `CartridgeState`.
@@ -59,6 +61,12 @@ public final class Chronicle: Ledger {
         moves.append(move)
         guard archive != nil else { return }
         batch.moves.append(move)
+        handOnIfFull()
+    }
+    public func note(_ recovery: RecoveryRecord) {
+        recoveries.append(recovery)
+        guard archive != nil else { return }
+        batch.recoveries.append(recovery)
         handOnIfFull()
     }
     public func notePool(_ level: Level) {

@@ -35,6 +35,20 @@ enum HappeningRows {
         }
         let moves = try RowWriter(db, into: "machine_move(machine_id, at_ns, host_id)", columns: 3)
         for move in batch.moves { try moves.add([move.machine, move.at.nanoseconds, move.host]) }
+        let recoveries = try RowWriter(
+            db,
+            into: """
+                recovery(job_id, machine_id, server_id, asked_ns, point_ns, source, what, destination, tapes, status, error,
+                  cause, began_ns, ended_ns, bytes, highly_available, remarks)
+                """, columns: 17)
+        for recovery in batch.recoveries {
+            try recoveries.add([
+                recovery.job, recovery.machine, recovery.server, recovery.asked.nanoseconds, recovery.point.reached,
+                recovery.source.title, recovery.what, recovery.destination, recovery.tapes.joined(separator: " "),
+                recovery.status.title, recovery.error, recovery.cause, recovery.began.reached, recovery.ended.reached,
+                recovery.bytes.count, recovery.isHighlyAvailable, recovery.remarks.joined(separator: "\n"),
+            ])
+        }
         try writeLevels(batch, to: db)
     }
 

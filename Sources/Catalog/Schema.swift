@@ -60,6 +60,11 @@ enum Schema {
           id INTEGER PRIMARY KEY, machine_id INTEGER NOT NULL, at_ns INTEGER NOT NULL, state TEXT NOT NULL) STRICT;
         CREATE TABLE machine_move(
           id INTEGER PRIMARY KEY, machine_id INTEGER NOT NULL, at_ns INTEGER NOT NULL, host_id INTEGER NOT NULL) STRICT;
+        CREATE TABLE recovery(
+          id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL, machine_id INTEGER NOT NULL, server_id INTEGER NOT NULL,
+          asked_ns INTEGER NOT NULL, point_ns INTEGER, source TEXT NOT NULL, what TEXT NOT NULL, destination TEXT NOT NULL,
+          tapes TEXT NOT NULL, status TEXT NOT NULL, error INTEGER NOT NULL, cause TEXT NOT NULL, began_ns INTEGER,
+          ended_ns INTEGER, bytes INTEGER NOT NULL, highly_available INTEGER NOT NULL, remarks TEXT NOT NULL) STRICT;
         CREATE TABLE refusal(
           id INTEGER PRIMARY KEY, number INTEGER NOT NULL, rule TEXT NOT NULL, object TEXT NOT NULL, cause TEXT NOT NULL,
           action TEXT NOT NULL) STRICT;

@@ -23,6 +23,7 @@ public enum AlertKind: Int32, CaseIterable, Sendable, Hashable {
     case configureProtectionFailed = 3161
     case pointVolumeThreshold = 3169
     case jobNotStarted = 3170
+    case recoveredToOtherHost = 3182
     case backupSLAMissed = 3183
     case ownedByOtherServer = 3184
     case parallelBackupLimit = 3185
@@ -65,7 +66,8 @@ public enum AlertKind: Int32, CaseIterable, Sendable, Hashable {
             .tapeCopyFailed, .tapeBackupFailed, .certificateExpired, .poolVolumeFull, .poolVolumeMissing:
             .critical
         case .replicaCreationInProgress, .recoveryInProgress, .recoverySuccessful, .manualLoadPending,
-            .replicaCreationScheduled, .parallelBackupLimit, .parallelRecoveryLimit, .autoGrowDone:
+            .replicaCreationScheduled, .recoveredToOtherHost, .parallelBackupLimit, .parallelRecoveryLimit,
+            .autoGrowDone:
             .information
         default: .warning
         }
@@ -97,6 +99,7 @@ public enum AlertKind: Int32, CaseIterable, Sendable, Hashable {
         case .configureProtectionFailed: "Configuration of protection failed"
         case .pointVolumeThreshold: "Recovery point volume threshold exceeded"
         case .jobNotStarted: "A job could not be started"
+        case .recoveredToOtherHost: "Machine recovered to another host"
         case .backupSLAMissed: "Backup SLA missed"
         case .ownedByOtherServer: "Data is owned by another DPM server"
         case .parallelBackupLimit: "Parallel backup limit reached"
@@ -156,6 +159,7 @@ public enum AlertKind: Int32, CaseIterable, Sendable, Hashable {
         case .configureProtectionFailed: "See the cause in the job, then run the wizard again"
         case .pointVolumeThreshold: "Grow the recovery point volume"
         case .jobNotStarted: "Start it again"
+        case .recoveredToOtherHost: "Check its configuration, and connect its network adapters"
         case .backupSLAMissed: "See why the last backups failed or came late"
         case .ownedByOtherServer: "Claim it, or leave it to that server"
         case .parallelBackupLimit: "None: the waiting backups start as places come free"

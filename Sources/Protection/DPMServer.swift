@@ -28,6 +28,8 @@ public struct DPMServer: Sendable, Hashable {
     /// The server whose replicas this one protects in turn (secondary protection).
     public var primary: Ref<DPMServer>?
     public var knownVMMServers: [Ref<VMMServer>] = []
+    /// Where it hands over its e-mail, `host` or `host:port`; nil: it sends none (REC-5).
+    public var smtp: String?
     public init(name: String, domain: Ref<Domain>, site: Ref<Site>) {
         (self.name, self.domain, self.site) = (name, domain, site)
     }

@@ -8,6 +8,7 @@ public protocol Ledger: AnyObject {
     func note(_ incident: IncidentRecord)
     func note(_ change: ReplicaChange)
     func note(_ move: MachineMove)
+    func note(_ recovery: RecoveryRecord)
     /// Bytes used per pool volume, in the world's order.
     func notePool(_ level: Level)
     /// Cartridges per `CartridgeState`, in the order of its cases.

@@ -3,7 +3,7 @@ public import Units
 /// The kinds of job DPM's console lists, as far as they concern machines. Source: dpm-facts 1.4.
 public enum JobKind: UInt8, CaseIterable, Sendable, Hashable {
     case replicaCreation, expressFull, consistencyCheck, tapeBackup, onlineBackup, secondarySynchronization, pruning,
-        summary, inventory, migration
+        summary, inventory, migration, diskRecovery, tapeRecovery
     /// The console's name.
     public var title: String {
         switch self {
@@ -17,6 +17,8 @@ public enum JobKind: UInt8, CaseIterable, Sendable, Hashable {
         case .summary: "Summary Manager"
         case .inventory: "Library inventory"
         case .migration: "Live migration"
+        case .diskRecovery: "Disk recovery"
+        case .tapeRecovery: "Tape recovery"
         }
     }
 }
@@ -135,6 +137,44 @@ public struct MachineMove: Sendable, Hashable {
     public var machine: Int32
     public var host: Int32
     public init(at: SimTime, machine: Int32, host: Int32) { (self.at, self.machine, self.host) = (at, machine, host) }
+}
+
+/// One recovery, as it ended.
+public struct RecoveryRecord: Sendable, Hashable {
+    /// Number of its job.
+    public var job: Int32
+    public var machine: Int32
+    public var server: Int32
+    /// The line of the script that asked for it; -1 for none.
+    public var line: Int32 = -1
+    public var asked: SimTime
+    /// The recovery point, and where it lay; `never` where none was found.
+    public var point = SimTime.never
+    public var source = RecoveryRequest.Source.disk
+    public var what: String
+    public var destination: String
+    /// Cartridges that were needed, in order, by bar code.
+    public var tapes: [String] = []
+    public var status = JobStatus.waiting
+    /// A DPM error id, 0 for none, and its cause.
+    public var error: Int32 = 0
+    public var cause = ""
+    public var began = SimTime.never
+    public var ended = SimTime.never
+    /// Bytes recovered.
+    public var bytes = Bytes.zero
+    /// The machine is highly available where it was recovered to.
+    public var isHighlyAvailable = false
+    /// What the operator is to know or do now.
+    public var remarks: [String] = []
+    public init(job: Int32, machine: Int32, server: Int32, asked: SimTime, what: String, destination: String) {
+        (self.job, self.machine, self.server, self.asked) = (job, machine, server, asked)
+        (self.what, self.destination) = (what, destination)
+    }
+    /// From the request until it was done.
+    public var duration: SimDuration? { ended == .never ? nil : ended - asked }
+    /// How old the recovery point was when it was asked for.
+    public var age: SimDuration? { point == .never ? nil : asked - point }
 }
 
 /// How a shared resource was used over the run.

@@ -36,6 +36,9 @@ public struct RecoveryRequest: Hashable, Sendable {
         case networkFolder(Ref<Host>, volume: Ref<Volume>, folder: String)
     }
 
+    /// The folder a machine comes to lie in on another host, where none is named.
+    public static let usualFolder = "Recovered"
+
     public var machine: Ref<Machine>
     /// The newest recovery point that is not younger is taken; nil: the newest of all.
     public var asOf: SimTime?

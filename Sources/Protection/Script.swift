@@ -63,6 +63,15 @@ public enum Happening: Sendable, Hashable {
     case stopProtection(Ref<Machine>, deletesData: Bool)
     /// Live migration; with a volume, its storage moves too (LIV-1 to LIV-6).
     case migration(Ref<Machine>, to: Ref<Host>, storage: Ref<Volume>?)
+    /// An operator recovers (REC-1 to REC-7).
+    case recover(RecoveryRequest)
+}
+
+extension Happening {
+    /// What is to be recovered; nil of anything else that happens.
+    public var recovery: RecoveryRequest? {
+        if case .recover(let request) = self { request } else { nil }
+    }
 }
 
 /// A moment in the course of a job: the begin of a step, or so much of its transfer.

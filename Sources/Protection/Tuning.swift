@@ -29,6 +29,9 @@ public struct Tuning: Sendable, Hashable {
     public var inventoryTime = SimDuration.hours(7)
     public var pruningTime = SimDuration.hours(1)
     public var failoverDelay = SimDuration.minutes(2)
+    public var parallelRecoveriesPerHost = 8
+    public var recoveryPrepare = SimDuration.seconds(60)
+    public var machineRegistration = SimDuration.seconds(30)
     public var migrationRate = ByteRate.gigabitsPerSecond(8)
     public var robotMove = SimDuration.seconds(15)
     public var inventoryPerSlot = SimDuration.milliseconds(2_200)
@@ -134,6 +137,16 @@ public struct Tuning: Sendable, Hashable {
             "dpm-facts 3.2: nightly"),
         Parameter(
             "failover-delay", .duration(\.failoverDelay), "from a node's death until its machines run elsewhere",
+            "inferred"),
+        Parameter(
+            "parallel-recoveries-per-host", .count(\.parallelRecoveriesPerHost),
+            "machines recovered at once to one host",
+            "dpm-facts 3.8: 8"),
+        Parameter(
+            "recovery-prepare", .duration(\.recoveryPrepare),
+            "before a recovery copies: inquiry, mounting the recovery point, stopping the machine", "inferred"),
+        Parameter(
+            "machine-registration", .duration(\.machineRegistration), "registering a recovered machine with Hyper-V",
             "inferred"),
         Parameter("migration-rate", .rate(\.migrationRate), "storage migration's rate", "inferred"),
         Parameter("robot-move", .duration(\.robotMove), "slot to drive or back", "tape-hardware 4: 15 s"),

@@ -162,7 +162,7 @@ extension Builder {
         return at.map { .at($0) } ?? manual.map { .manual(loaded: $0) } ?? .now
     }
 
-    private func throttle(_ fields: Fields) -> Throttle? {
+    func throttle(_ fields: Fields) -> Throttle? {
         let (work, other, hours) = (fields.rate("work-rate"), fields.rate("other-rate"), fields.window("work-hours"))
         let days = weekdays("work-days", fields) ?? [.monday, .tuesday, .wednesday, .thursday, .friday]
         guard let work, let other, let hours else { return nil }

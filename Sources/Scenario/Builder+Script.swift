@@ -34,7 +34,7 @@ extension Builder {
 
     /// A key that belongs to another kind would be silently without effect.
     private func refuseStrayKeys(_ fields: Fields, _ kind: String) {
-        for key in ["to", "storage", "rate", "port", "by", "error", "state", "data"] {
+        for key in ["rate", "port", "by", "error", "state", "data"] + Tables.recoveryKeys {
             guard let item = fields.layers[0][key] else { continue }
             let owners = Tables.scriptKinds.filter { ($0.needed + $0.also).contains(key) }.map(\.key)
             if !owners.contains(kind) {
@@ -148,6 +148,7 @@ extension Builder {
         case "run-backup": machines.many(items, report: report).map { .runBackup($0) }
         case "run-summary-manager": servers.many(items, report: report).map { .runSummaryManager($0) }
         case "stop-protection": stops(items, fields)
+        case "recover": recoveries(items, fields)
         default: migrations(items, fields)
         }
     }

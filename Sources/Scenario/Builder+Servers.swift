@@ -43,6 +43,7 @@ extension Builder {
         var server = DPMServer(name: name, domain: domain(fields), site: site(fields))
         server.version = fields.choice("version", DPMVersion.self) ?? server.version
         server.windows = fields.choice("windows", WindowsVersion.self) ?? server.windows
+        server.smtp = fields.has("smtp") ? fields.text("smtp") : nil
         server.hasHyperVRole = fields.bool("hyper-v") ?? true
         server.nic = fields.rate("nic") ?? server.nic
         server.parallelJobs = fields.count("parallel-jobs")

@@ -13,6 +13,7 @@ extension Tables {
         ("consistency check", .consistencyCheck), ("tape backup", .tapeBackup), ("online backup", .onlineBackup),
         ("secondary synchronization", .secondarySynchronization), ("pruning", .pruning),
         ("summary manager", .summary), ("library inventory", .inventory), ("live migration", .migration),
+        ("disk recovery", .diskRecovery), ("tape recovery", .tapeRecovery),
     ]
     static let jobKinds = jobWords.map(\.word) + ["all"]
     static let jobStatusWords: [(word: String, status: JobStatus)] = [

@@ -18,6 +18,8 @@ extension Tables {
                 Field(
                     "windows", .choice(words(WindowsVersion.allCases)), default: server.windows.rawValue,
                     from: "dpm-facts 0.3", "release of Windows Server"),
+                Field(
+                    "smtp", .text, "the SMTP server it hands its e-mail to, host or host:port; left out: it sends none"),
                 Field("hyper-v", .bool, default: "yes", from: "PRE-2", "has the Hyper-V role, for item-level recovery"),
                 Field("nic", .rate, default: "\(server.nic)", from: "the model", "line rate of its network interface"),
                 Field(

@@ -133,6 +133,13 @@ enum Tables {
             "machines whose protection an operator stops; it goes on after lasts"
         ),
         ("migration", "machine", ["to"], ["storage"], "machines that live-migrate"),
+        ("recover", "machine", [], recoveryKeys, "machines that an operator recovers"),
+    ]
+    /// What a recovery is asked to be, besides of which machine.
+    static let recoveryKeys = [
+        "to", "storage", "folder", "into", "as-of", "from", "disks", "volumes", "volume", "paths", "item-size",
+        "throttle",
+        "san", "e-mail",
     ]
     static let scriptLine = Table(
         "script line",
@@ -142,8 +149,28 @@ enum Tables {
             Field("when", .step, "the step of a job at which it happens, once"),
             Field("after", .moment, "beside when: jobs before this moment do not count"),
             Field("lasts", .distribution, "until it is repaired; left out: for good, or at once for a migration"),
-            Field("to", .references("host"), "migration: the new hosts, in turn"),
-            Field("storage", .references("volume"), "migration: the new volumes, in turn, if storage moves too"),
+            Field(
+                "to", .references("host"),
+                "migration, recover: the new hosts, in turn; a recovery without it is to the old place"),
+            Field(
+                "storage", .references("volume"),
+                "migration: the new volumes, in turn, if storage moves too; recover: the volumes it writes to"),
+            Field(
+                "folder", .text, default: RecoveryRequest.usualFolder, from: "the reader",
+                "recover, to another host: the folder of its files on the volume, with \\ between names"),
+            Field("into", .text, "recover: a network folder on the volume; nothing becomes a machine"),
+            Field("as-of", .moment, "recover: the newest recovery point not younger; left out: the newest"),
+            Field(
+                "from", .choice(words(RecoveryRequest.Source.allCases)),
+                "recover: where the recovery point lies; left out: as DPM offers"),
+            Field("disks", .oneOrMany(.count(1...256)), "recover: only these of its disks, counted from 1"),
+            Field("volumes", .oneOrMany(.count(1...256)), "recover: only these volumes in its disks"),
+            Field("volume", .count(1...256), "recover, beside paths: the volume they lie on"),
+            Field("paths", .oneOrMany(.text), "recover: only these files and folders, from the volume's root"),
+            Field("item-size", .size, "recover: what volumes or paths take, where the machine's bytes are numbers"),
+            Field("throttle", .record("throttle"), "recover: rates it may take"),
+            Field("san", .bool, default: "no", from: "REC-5", "recover: by snapshots of the storage hardware"),
+            Field("e-mail", .text, "recover: who is told when it is over"),
             Field("rate", .rate, "slow-link: what it still carries"),
             Field("port", .count(1...65_535), "vmm-helper-port: where it listens; DPM asks on 6070"),
             Field("by", .offset, "clock-change: how far it goes wrong; more than 5 min and agents deny access"),

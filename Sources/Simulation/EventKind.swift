@@ -44,6 +44,10 @@ enum EventKind: UInt16 {
     case tapeRerun = 23
     /// The time of a group's scheduled checks is over; subject: group, argument: when they were due.
     case checkWindowEnd = 24
+    /// The throttle of a recovery changes its rate; subject: recovery.
+    case recoveryThrottle = 25
+    /// A timed step of a recovery ended; subject: recovery, detail: input, argument: number of the step.
+    case recoveryStep = 29
 }
 
 extension Event {

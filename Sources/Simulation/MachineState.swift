@@ -17,6 +17,8 @@ struct MachineState {
     /// Its group has tape goals, and LIV-5 does not forbid them for it.
     var goesToTape = false
     var chain = PointChain()
+    /// The recovery of it that runs, or -1.
+    var recovery: Int32 = -1
     /// The disk job at work on its replica, or -1: one exclusive operation at a time.
     var job: Int32 = -1
     /// Recovery points that something reads, each as often as it is read: they are not pruned meanwhile (212).

@@ -201,7 +201,8 @@ extension RunState {
         var chain = PointChain()
         swap(&chain, &copies[c].chain)
         pruneChain(
-            &chain, retentionDays: days, inconsistentFor: .zero, inUse: [], owner: machines.count + c,
+            &chain, retentionDays: days, inconsistentFor: .zero,
+            inUse: recoveries.compactMap { $0?.copy == c ? $0?.order.point : nil }, owner: machines.count + c,
             volume: Int(copy.poolVolume)
         )
         swap(&chain, &copies[c].chain)

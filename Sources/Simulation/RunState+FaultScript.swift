@@ -32,7 +32,7 @@ private struct FaultTarget: Hashable {
         case .clockChange(let server, _): self.init(.clock, server.index)
         case .stopProtection(let machine, _): self.init(.protection, machine.index)
         case .cartridgeDamaged, .runCheck, .runBackup, .runSummaryManager, .nodeCrash, .maintenance, .nodeRestart,
-            .linkOutage, .serverOutage, .driveFailure, .robotJam, .poolVolumeOutage, .volumeFull, .migration:
+            .linkOutage, .serverOutage, .driveFailure, .robotJam, .poolVolumeOutage, .volumeFull, .migration, .recover:
             return nil
         }
     }
@@ -89,7 +89,7 @@ extension RunState {
         case .stopProtection(let machine, true): ("Protection stopped, data deleted", world.machines[machine].name)
         case .stopProtection(let machine, false): ("Protection stopped, data kept", world.machines[machine].name)
         case .nodeCrash, .maintenance, .nodeRestart, .linkOutage, .serverOutage, .driveFailure, .robotJam,
-            .poolVolumeOutage, .volumeFull, .migration:
+            .poolVolumeOutage, .volumeFull, .migration, .recover:
             preconditionFailure("\(happening) is begun elsewhere")
         }
     }
@@ -122,7 +122,7 @@ extension RunState {
         case .stopProtection(let machine, let deletesData):
             stopProtection(machine, deletesData: deletesData, incident: i)
         case .nodeCrash, .maintenance, .nodeRestart, .linkOutage, .serverOutage, .driveFailure, .robotJam,
-            .poolVolumeOutage, .volumeFull, .migration:
+            .poolVolumeOutage, .volumeFull, .migration, .recover:
             preconditionFailure("\(happening) is begun elsewhere")
         }
     }
@@ -150,7 +150,9 @@ extension RunState {
             reconfigure(Int(machine.index))
         case .volumeOutage(let volume): sourceBack(volume)
         case .snapshotsFull(let volume): volumeFull[Int(volume.index)] = false
-        case .cartridgeMissing(let cartridge): tape.cartridges[Int(cartridge.index)].isInLibrary = true
+        case .cartridgeMissing(let cartridge):
+            tape.cartridges[Int(cartridge.index)].isInLibrary = true
+            tapesChanged()
         // What is damaged stays damaged.
         case .cartridgeDamaged: break
         case .certificateMissing(let group), .certificateExpired(let group):
@@ -162,7 +164,7 @@ extension RunState {
         case .runCheck, .runBackup, .runSummaryManager: break
         case .stopProtection(let machine, _): resumeProtection(machine)
         case .nodeCrash, .maintenance, .nodeRestart, .linkOutage, .serverOutage, .driveFailure, .robotJam,
-            .poolVolumeOutage, .volumeFull, .migration:
+            .poolVolumeOutage, .volumeFull, .migration, .recover:
             preconditionFailure("\(happening) is finished elsewhere")
         }
     }

@@ -11,6 +11,7 @@ extension RunState {
         if case .step = line.timing { forgetWatch(line: n) }
         if let distribution = line.lasts { lasts = scriptStreams[n].draw(distribution) }
         begin(line.happening, line: n)
+        if lineIncident[n] >= 0 { breakRecoveries(incident: Int(lineIncident[n])) }
         if let lasts {
             if agenda.now + lasts <= horizon { agenda.schedule(Event(.repaired, n), at: agenda.now + lasts) }
         } else if case .random(let distribution) = line.timing {
@@ -84,6 +85,7 @@ extension RunState {
             _ = incident("Volume full", world.volumes[volume].name, line: n)
             volumeFull[Int(volume.index)] = true
         case .migration(let machine, let host, let storage): migrate(machine, to: host, storage: storage, line: n)
+        case .recover(let request): recover(request, line: n)
         case .slowLink, .partition, .vmmOutage, .helperStopped, .helperPort, .agent, .vssFailure, .integrationOff,
             .volumeOutage, .snapshotsFull, .cartridgeMissing, .cartridgeDamaged, .certificateMissing,
             .certificateExpired, .replication, .clockChange, .runCheck, .runBackup, .runSummaryManager,
@@ -113,11 +115,11 @@ extension RunState {
             resolve(3301, .library, Int(library.index))
             tape.robots[Int(library.index)].note(at: agenda.now)
             for stream in tape.robots[Int(library.index)].setCapacity(world.libraries[library].robots) {
-                robotGranted(stream: Int(stream))
+                robotGranted(stream)
             }
         case .poolVolumeOutage(let volume): volumeBack(volume)
         case .volumeFull(let volume): volumeFull[Int(volume.index)] = false
-        case .migration: break
+        case .migration, .recover: break
         case .slowLink, .partition, .vmmOutage, .helperStopped, .helperPort, .agent, .vssFailure, .integrationOff,
             .volumeOutage, .snapshotsFull, .cartridgeMissing, .cartridgeDamaged, .certificateMissing,
             .certificateExpired, .replication, .clockChange, .runCheck, .runBackup, .runSummaryManager,
@@ -248,7 +250,10 @@ extension RunState {
         let i = incident("Live migration", "\(world.machines[m].name) to \(world.hosts[host].name)", line: n)
         incidents[i].machines = 1
         incidents[i].ended = agenda.now
-        guard hostUp[Int(host.index)], hostUp[Int(from.index)] else { return }
+        // A machine that is being put back does not run, so it cannot move.
+        guard hostUp[Int(host.index)], hostUp[Int(from.index)],
+            machines[m].recovery < 0 || !recoveries[Int(machines[m].recovery)]!.isInPlace
+        else { return }
         let job = machines[m].job
         if job >= 0 {
             incidents[i].brokenJobs += 1

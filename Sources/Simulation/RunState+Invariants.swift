@@ -37,6 +37,16 @@ extension RunState {
             guard let stream, stream.cartridge >= 0 else { continue }
             precondition(inDrive.insert(stream.cartridge).inserted, "a cartridge is in two drives")
         }
+        for recovery in recoveries {
+            guard let recovery, recovery.cartridge >= 0 else { continue }
+            precondition(inDrive.insert(recovery.cartridge).inserted, "a cartridge is in two drives, or wanted by two")
+        }
+        for (h, slots) in recoverySlots.enumerated() {
+            let holders = recoveries.count { $0.map { $0.holdsSlot && Int($0.host.index) == h } == true }
+            precondition(
+                slots.inUse == holders,
+                "host \(world.hosts[h].name): \(slots.inUse) recovery slots in use, \(holders) held")
+        }
         for (h, slots) in hostSlots.enumerated() {
             let holders = jobs.reduce(0) {
                 $0 + ($1.map { $0.holdsHostSlot && Int($0.host.index) == h } == true ? 1 : 0)
@@ -44,6 +54,8 @@ extension RunState {
             precondition(
                 slots.inUse == holders, "host \(world.hosts[h].name): \(slots.inUse) slots in use, \(holders) held")
         }
-        precondition(fluid.activeCount <= jobs.count + copies.count + tape.streams.count, "transfers without owners")
+        precondition(
+            fluid.activeCount <= jobs.count + copies.count + tape.streams.count + recoveries.count,
+            "transfers without owners")
     }
 }

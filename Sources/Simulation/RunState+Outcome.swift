@@ -74,6 +74,12 @@ extension RunState {
             record.status = .running
             open.append(record)
         }
+        for recovery in recoveries {
+            guard let recovery else { continue }
+            var record = recovery.record
+            record.status = recovery.waitsForSlot ? .waiting : .running
+            open.append(record)
+        }
         return open.sorted { $0.id < $1.id }
     }
 
@@ -181,11 +187,18 @@ extension RunState {
                 moving += copy.kind == .secondary ? 2 * moved : moved
             }
         }
+        for recovery in recoveries {
+            guard let recovery, let transfer = recovery.transfer, !recovery.order.request.usesSAN else { continue }
+            let total =
+                recovery.order.source == .tape
+                ? tape.sets[Int(recovery.order.set)].parts[recovery.part].plain : recovery.bytes
+            moving += total - Int64(fluid.remaining(transfer, at: horizon.seconds).rounded())
+        }
         let chains = machines.map(\.chain) + copies.map(\.chain)
         let carried = topology.serverNICs.reduce(0.0) { $0 + fluid.carried($1) }
-        let total = books.sent + books.copied + books.copiedToSecondary + moving
+        let total = books.sent + books.copied + books.copiedToSecondary + books.recovered + moving
         line(
-            "bytes sent by sources = bytes the DPM servers' interfaces carried", total, Int64(carried.rounded()),
+            "bytes sent and recovered = bytes the DPM servers' interfaces carried", total, Int64(carried.rounded()),
             tolerance: total / 100_000_000 + 4_096)
         line("bytes changed = bytes sent + bytes that did not have to be", books.changed, books.sent + books.spared)
         line(

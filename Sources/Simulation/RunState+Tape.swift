@@ -118,7 +118,7 @@ extension RunState {
 
     private mutating func freeRobot(_ s: Int) {
         tape.robots[Int(tape.streams[s]!.library.index)].note(at: agenda.now)
-        if let next = tape.robots[Int(tape.streams[s]!.library.index)].release() { robotGranted(stream: Int(next)) }
+        if let next = tape.robots[Int(tape.streams[s]!.library.index)].release() { robotGranted(next) }
     }
 
     // MARK: Steps
@@ -251,7 +251,8 @@ extension RunState {
             stream.set = tape.addSet(
                 TapeSet(
                     machine: member, point: machines[member].lastPoint, group: stream.group, expiry: stream.expiry,
-                    isEncrypted: world.groups[stream.group].tape!.encoding == .encrypt))
+                    isEncrypted: world.groups[stream.group].tape!.encoding == .encrypt,
+                    consistency: machines[member].chain.newest?.consistency ?? machines[member].consistency))
             hold(member, machines[member].lastPoint)
         }
         let ratio = ratio(stream)
@@ -360,6 +361,7 @@ extension RunState {
         if tape.cartridges[c].room.count == 0 { tape.cartridges[c].state = .full }
         settle(c)
         tape.streams[s]!.cartridge = -1
+        tapesChanged()
     }
 
     private mutating func endStream(_ s: Int) {
@@ -390,7 +392,7 @@ extension RunState {
         if stream.drive >= 0 {
             tape.driveBusy[Int(stream.drive)] = false
             tape.driveSlots[library].note(at: agenda.now)
-            if let next = tape.driveSlots[library].release() { driveGranted(stream: Int(next)) }
+            if let next = tape.driveSlots[library].release() { driveGranted(next) }
         } else if stream.waitsForDrive {
             tape.driveSlots[library].withdraw(Int64(s))
         }
@@ -468,7 +470,7 @@ extension RunState {
     private mutating func changeDriveCount(_ library: Int) {
         let working = tape.drives[library].filter { tape.driveWorks[$0] }.count
         tape.driveSlots[library].note(at: agenda.now)
-        for next in tape.driveSlots[library].setCapacity(working) { driveGranted(stream: Int(next)) }
+        for next in tape.driveSlots[library].setCapacity(working) { driveGranted(next) }
     }
 
     /// What a cartridge is now that no job holds it.

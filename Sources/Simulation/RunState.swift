@@ -70,6 +70,9 @@ struct RunState {
     var colocatedOwner: [Int?] = []
     var copies: [CopyState] = []
     var copySlots: [Slots] = []
+    /// Every recovery of the run, by its number; nil when it is over.
+    var recoveries: [ActiveRecovery?] = []
+    var recoverySlots: [Slots] = []
     var tape: TapeState
     let colocationSets: [String]
     var books = Books()
@@ -83,7 +86,7 @@ struct RunState {
         tuning = setting.tuning
         clock = setting.clock
         horizon = SimTime.start + setting.duration
-        topology = Topology(world: world, tuning: tuning, fluid: &fluid)
+        topology = Topology(world: world, tuning: tuning, script: setting.script, fluid: &fluid)
         fluid.enableHistory(bucketSeconds: 3_600, bucketCount: 168)
         var compresses = [Bool](repeating: false, count: world.machines.count)
         for group in world.groups where group.compressesOnWire {
@@ -109,6 +112,7 @@ struct RunState {
         summaryRunning = Array(repeating: false, count: world.servers.count)
         hostSlots = world.hosts.map { Slots(capacity: $0.parallelBackups ?? setting.tuning.parallelBackupsPerHost) }
         serverSlots = world.servers.map { Slots(capacity: $0.parallelJobs ?? setting.tuning.parallelJobsPerServer) }
+        recoverySlots = world.hosts.map { _ in Slots(capacity: setting.tuning.parallelRecoveriesPerHost) }
         copySlots = world.servers.map { _ in Slots(capacity: setting.tuning.parallelCopiesPerServer) }
         claims = world.volumes.indices.map {
             Slots(capacity: setting.world.parallelSnapshots(on: Ref($0), setting.tuning) ?? .max)
@@ -193,6 +197,9 @@ struct RunState {
         case .throttleChange: throttleChange(group: subject)
         case .secondaryDue: secondaryDue(group: subject)
         case .migrationEnd: migrationEnded(machine: subject)
+        case .recoveryStep:
+            recoveryStep(subject, input: RecoveryJob.Input(rawValue: UInt8(detail))!, step: event.argument)
+        case .recoveryThrottle: recoveryThrottleChange(subject)
         }
     }
 
@@ -229,6 +236,7 @@ struct RunState {
             case .apply: applied(job: owner.index)
             case .tape: setWritten(stream: owner.index)
             case .copy: copied(owner.index)
+            case .recovery: recovered(owner.index)
             }
         }
         finished = ended
@@ -237,7 +245,7 @@ struct RunState {
 
 /// Who a transfer belongs to, packed into the kernel's tag.
 struct TransferOwner {
-    enum Kind: Int64 { case disk, apply, tape, copy }
+    enum Kind: Int64 { case disk, apply, tape, copy, recovery }
     let kind: Kind
     let index: Int
     init(_ kind: Kind, _ index: Int) { (self.kind, self.index) = (kind, index) }
@@ -258,6 +266,8 @@ struct Books {
     /// What online and secondary copies moved.
     var copied: Int64 = 0
     var copiedToSecondary: Int64 = 0
+    /// What recoveries moved over the DPM servers' interfaces.
+    var recovered: Int64 = 0
     /// Blocks that arrived whole at a pool or vault; of these, what was applied, and what a failure threw away before that.
     var delivered: Int64 = 0
     var applied: Int64 = 0

@@ -57,18 +57,28 @@ struct TapeSet {
     let group: Ref<ProtectionGroup>
     let expiry: SimTime
     let isEncrypted: Bool
+    let consistency: Consistency
     var state = TapeSetRecord.State.begun
     var parts: [Part] = []
 
-    init(machine: Ref<Machine>, point: SimTime, group: Ref<ProtectionGroup>, expiry: SimTime, isEncrypted: Bool) {
+    init(
+        machine: Ref<Machine>, point: SimTime, group: Ref<ProtectionGroup>, expiry: SimTime, isEncrypted: Bool,
+        consistency: Consistency
+    ) {
+        self.consistency = consistency
         (self.machine, self.point, self.group) = (machine, point, group)
         (self.expiry, self.isEncrypted) = (expiry, isEncrypted)
     }
 
+    /// Its cartridges, each once, in the order of its parts.
+    var cartridges: [Int32] {
+        var found: [Int32] = []
+        for part in parts where found.last != part.cartridge { found.append(part.cartridge) }
+        return found
+    }
+
     func record(number: Int) -> TapeSetRecord {
-        var cartridges: [Int32] = []
-        for part in parts where cartridges.last != part.cartridge { cartridges.append(part.cartridge) }
-        return TapeSetRecord(
+        TapeSetRecord(
             number: Int32(number), machine: machine.index, group: group.index, point: point, expiry: expiry,
             isEncrypted: isEncrypted, state: state, cartridges: cartridges,
             plain: Bytes(parts.reduce(0) { $0 + $1.plain }), native: Bytes(parts.reduce(0) { $0 + $1.native }))

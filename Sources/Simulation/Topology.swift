@@ -17,6 +17,10 @@ struct Topology {
     var vaults: [ResourceID] = []
     /// Per host, where a group throttles its members' computers.
     var throttles: [(host: Ref<Host>, group: Ref<ProtectionGroup>, resource: ResourceID)] = []
+    /// What volumes of hosts and clusters take in; empty where the script recovers nothing.
+    var volumeWrites: [ResourceID] = []
+    /// The throttle of a recovery, by its line of the script.
+    var recoveryThrottles: [Int: ResourceID] = [:]
     /// Links on the shortest way between two sites, by `from * sites + to`; nil where there is none.
     private var ways: [[Int]?] = []
     private let siteCount: Int
@@ -24,7 +28,7 @@ struct Topology {
     /// What each resource is, in the order of its id, for the report.
     private(set) var named: [(name: String, kind: ResourceRecord.Kind, capacity: Double)] = []
 
-    init(world: World, tuning: Tuning, fluid: inout Fluid) {
+    init(world: World, tuning: Tuning, script: [ScriptLine], fluid: inout Fluid) {
         siteCount = world.sites.count
         let wire = tuning.wireEfficiency.value
         var named: [(name: String, kind: ResourceRecord.Kind, capacity: Double)] = []
@@ -54,6 +58,16 @@ struct Topology {
                     "\(world.hosts[host].name) throttle of \(group.name)", .throttle, rate(throttle.otherRate))
                 throttles.append((host, Ref(g), resource))
             }
+        }
+        let requests = script.map(\.happening.recovery)
+        if requests.contains(where: { $0 != nil }) {
+            volumeWrites = world.volumes.map { add($0.name + " (write)", .sourceVolume, rate($0.writeRate)) }
+        }
+        for (line, request) in requests.enumerated() {
+            guard let request, let throttle = request.throttle else { continue }
+            recoveryThrottles[line] = add(
+                "throttle of the recovery of \(world.machines[request.machine].name)", .throttle,
+                rate(throttle.otherRate))
         }
         self.named = named
         ways = Topology.shortestWays(world)

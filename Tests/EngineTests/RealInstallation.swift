@@ -71,6 +71,7 @@ final class Notebook: Ledger {
     func note(_ incident: IncidentRecord) {}
     func note(_ change: ReplicaChange) {}
     func note(_ move: MachineMove) {}
+    func note(_ recovery: RecoveryRecord) {}
     func notePool(_ level: Level) {}
     func noteTapes(_ level: Level) {}
 }

@@ -10,6 +10,7 @@ final class Notebook: Ledger {
     var incidents: [IncidentRecord] = []
     var replicaChanges: [ReplicaChange] = []
     var moves: [MachineMove] = []
+    var recoveries: [RecoveryRecord] = []
     var pool: [Level] = []
     var tapes: [Level] = []
     func note(_ job: JobRecord) { jobs.append(job) }
@@ -18,6 +19,7 @@ final class Notebook: Ledger {
     func note(_ incident: IncidentRecord) { incidents.append(incident) }
     func note(_ change: ReplicaChange) { replicaChanges.append(change) }
     func note(_ move: MachineMove) { moves.append(move) }
+    func note(_ recovery: RecoveryRecord) { recoveries.append(recovery) }
     func notePool(_ level: Level) { pool.append(level) }
     func noteTapes(_ level: Level) { tapes.append(level) }
 

@@ -40,8 +40,7 @@ extension World {
             refuse(31061, 9, "Its replicas are to be created more than a year ahead", "Choose a time within one year")
         }
         if let throttle = group.throttle {
-            let bounds = ByteRate(bytesPerSecond: 125_000)...ByteRate(bytesPerSecond: 1_250_000_000)
-            for rate in [throttle.workRate, throttle.otherRate] where !bounds.contains(rate) {
+            for rate in [throttle.workRate, throttle.otherRate] where !Throttle.bounds.contains(rate) {
                 refuse(140, 1, "Its throttle of \(rate) is outside 1 to 10 000 Mbit/s", "Choose a rate in that range")
             }
         }

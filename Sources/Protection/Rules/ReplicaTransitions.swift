@@ -95,6 +95,7 @@ extension JobKind {
         case .tapeBackup: 30125
         case .onlineBackup: 30225
         case .pruning: 100
+        case .diskRecovery, .tapeRecovery: 98
         case .summary, .inventory, .migration: 141
         }
     }

@@ -22,8 +22,8 @@ struct Gantt {
         case .expressFull: 1
         case .replicaCreation: 5
         case .consistencyCheck: 2
-        case .tapeBackup: 3
-        case .onlineBackup, .secondarySynchronization: 4
+        case .tapeBackup, .tapeRecovery: 3
+        case .onlineBackup, .secondarySynchronization, .diskRecovery: 4
         case .pruning, .summary, .inventory, .migration: 6
         }
     }

@@ -153,7 +153,7 @@ private struct Headings {
 
     func section(of job: JobRecord) -> Int {
         switch job.kind {
-        case .expressFull, .replicaCreation, .consistencyCheck, .migration:
+        case .expressFull, .replicaCreation, .consistencyCheck, .migration, .diskRecovery, .tapeRecovery:
             ofMachine.indices.contains(Int(job.machine))
                 ? ofMachine[Int(job.machine)] : firstKind + Int(job.kind.rawValue)
         case .tapeBackup, .onlineBackup, .secondarySynchronization, .pruning, .summary, .inventory:

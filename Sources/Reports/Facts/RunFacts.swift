@@ -33,6 +33,7 @@ public struct RunFacts: Sendable {
     public let jobCounts: [JobCount]
     public let worstNight: NightFacts?
     public let missed: MissedFacts
+    public let recoveries: RecoveryJobFacts
     public let incidents: IncidentFacts
     public let alerts: [AlertFacts]
     public let storage: StorageFacts
@@ -75,6 +76,7 @@ public struct RunFacts: Sendable {
         jobCounts = JobCount.all(chronicle.jobs, outcome.open)
         worstNight = NightFacts(window, setting, chronicle.jobs, outcome)
         missed = MissedFacts(chronicle.missed)
+        recoveries = RecoveryJobFacts(chronicle.recoveries, setting.world)
         incidents = IncidentFacts(chronicle.incidents, finishedAt: outcome.finishedAt)
         alerts = AlertFacts.all(chronicle.alerts, finishedAt: outcome.finishedAt)
         storage = StorageFacts(setting.world, outcome.replicas)

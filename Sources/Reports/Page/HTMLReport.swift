@@ -59,6 +59,7 @@ public enum HTMLReport {
                     heat(facts, &main)
                     durations(facts, &main)
                     missed(facts, &main)
+                    recoveries(facts, &main)
                     tapes(facts, &main)
                     incidents(facts, &main)
                     alerts(facts, &main)

@@ -10,7 +10,8 @@ struct PlotData {
     static func all(_ facts: RunFacts) -> [PlotData] {
         [
             nights(facts), recovery(facts), pool(facts), worstNight(facts), heat(facts), durations(facts),
-            bottlenecks(facts), missed(facts), tapes(facts), incidents(facts), alerts(facts), groups(facts),
+            bottlenecks(facts), missed(facts), recoveries(facts), tapes(facts), incidents(facts), alerts(facts),
+            groups(facts),
             machines(facts),
         ]
     }
@@ -111,6 +112,21 @@ struct PlotData {
                 [
                     "\($0.error)", $0.cause, "\($0.count)", "\($0.machines)", time($0.first, facts),
                     time($0.last, facts),
+                ]
+            })
+    }
+    private static func recoveries(_ facts: RunFacts) -> PlotData {
+        PlotData(
+            "recoveries",
+            [
+                "machine", "asked", "point", "age_seconds", "from", "tapes", "what", "to", "completed", "error",
+                "duration_seconds", "bytes",
+            ],
+            facts.recoveries.rows.map {
+                [
+                    $0.machine, time($0.asked, facts), time($0.point, facts), $0.age.map(seconds) ?? "", $0.source,
+                    $0.tapes.joined(separator: " "), $0.what, $0.destination, $0.hasCompleted ? "yes" : "no",
+                    "\($0.error)", $0.duration.map(seconds) ?? "", "\($0.bytes.count)",
                 ]
             })
     }

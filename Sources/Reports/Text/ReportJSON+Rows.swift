@@ -76,6 +76,22 @@ extension ReportJSON {
         ]
     }
 
+    static func recoveries(_ facts: RunFacts) -> JSONText {
+        .list(
+            facts.recoveries.rows.map { row in
+                [
+                    "machine": .text(row.machine), "asked": .init(row.asked, facts.clock),
+                    "point": row.point.map { .init($0, facts.clock) } ?? .null,
+                    "age": row.age.map { .init($0) } ?? .null,
+                    "from": .text(row.source), "tapes": .list(row.tapes.map { .text($0) }), "what": .text(row.what),
+                    "to": .text(row.destination), "completed": .bool(row.hasCompleted), "error": .init(Int(row.error)),
+                    "cause": .text(row.cause), "duration": row.duration.map { .init($0) } ?? .null,
+                    "bytes": .init(row.bytes),
+                    "remarks": .list(row.remarks.map { .text($0) }),
+                ]
+            })
+    }
+
     static func incidents(_ facts: RunFacts) -> JSONText {
         func row(_ row: IncidentFacts.Row) -> JSONText {
             [

@@ -15,6 +15,7 @@ public enum ReportJSON {
             "expectations": expectations(facts), "window": window(facts),
             "recoveryPoints": recovery(facts), "pool": pool(facts), "tapes": tapes(facts),
             "bottlenecks": bottlenecks(facts), "jobs": jobs(facts), "missed": missed(facts),
+            "recoveries": recoveries(facts),
             "incidents": incidents(facts), "alerts": alerts(facts), "storage": storage(facts), "inputs": inputs(facts),
             "audit": .list(
                 facts.audit.map {

@@ -84,6 +84,11 @@ public enum Summary {
                 "Missed recovery points: \(grouped(facts.missed.total)) on \(counted(facts.missed.machines, "machine")); "
                     + "most often (\(grouped(cause.count))): \(cause.cause).", width)
         }
+        if let failed = facts.recoveries.rows.first(where: { !$0.hasCompleted }) {
+            lines += wrap(
+                "Recoveries failed: \(grouped(facts.recoveries.failed)) of \(grouped(facts.recoveries.rows.count)); the first: "
+                    + "\(failed.machine), error \(failed.error): \(failed.cause).", width)
+        }
         if !facts.refusals.isEmpty {
             lines += wrap(
                 "Refused: \(counted(facts.refusals.count, "machine or option", plural: "machines or options")); "
