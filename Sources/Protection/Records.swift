@@ -165,6 +165,8 @@ public struct RecoveryRecord: Sendable, Hashable {
     public var bytes = Bytes.zero
     /// The machine is highly available where it was recovered to.
     public var isHighlyAvailable = false
+    /// What the wizard's last page said before it began (REC-7).
+    public var summary: [RecoverySummary.Line] = []
     /// What the operator is to know or do now.
     public var remarks: [String] = []
     public init(job: Int32, machine: Int32, server: Int32, asked: SimTime, what: String, destination: String) {

@@ -130,6 +130,7 @@ public struct Setting: Sendable, Hashable {
     public var name: String
     public var world = World()
     public var script: [ScriptLine] = []
+    public var drills: [Drill] = []
     public var goals = Goals()
     public var expectations: [Expectation] = []
     public var tuning = Tuning()

@@ -2,12 +2,16 @@ internal import Protection
 internal import Units
 
 extension Builder {
-    /// What a line `recover:` asks for, machine by machine; hosts and volumes are taken in turn.
+    /// What a line `recover:` asks for, machine by machine.
     func recoveries(_ items: [Item], _ fields: Fields) -> [Happening] {
         if fields.has("lasts"), let item = fields.item("lasts") {
             report.problem(item, expected: "no lasts beside recover: it takes the time it takes")
         }
-        let members = machines.many(items, report: report)
+        return requests(for: machines.many(items, report: report), fields).map { .recover($0) }
+    }
+
+    /// What the keys beside it say of each machine's recovery; hosts and volumes are taken in turn.
+    func requests(for members: [Ref<Machine>], _ fields: Fields) -> [RecoveryRequest] {
         let hosts = fields.oneOrMany("to").map { self.hosts.many($0, report: report) } ?? []
         let scopes = hosts.first.map { self.scopes(of: $0) } ?? []
         let volumes = fields.oneOrMany("storage").map { self.volumes.many($0, scopes: scopes, report: report) } ?? []
@@ -31,7 +35,7 @@ extension Builder {
                     into.map { .networkFolder(host, volume: volume, folder: $0) }
                     ?? .host(host, volume: volume, folder: folder)
             }
-            return .recover(request)
+            return request
         }
     }
 

@@ -95,6 +95,7 @@ final class Builder {
         buildInventories()
         buildGroups()
         buildScript()
+        buildDrills()
         setting.world = world
         buildExpectations()
         return setting

@@ -5,7 +5,7 @@ internal import Units
 enum Tables {
     static let all: [Table] =
         [root, goals, tuning, domain, site, link] + serverTables + hostTables + machineTables + groupTables
-        + [scriptLine] + expectationTables
+        + [scriptLine, drill] + expectationTables
     private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
 
     static func named(_ name: String) -> Table {
@@ -40,6 +40,7 @@ enum Tables {
             Field("inventory", .oneOrMany(.record("inventory")), "virtual machines from CSV files"),
             Field("groups", .list(.record("group")), "protection groups"),
             Field("script", .list(.record("script line")), "migrations, failures and maintenance"),
+            Field("drills", .list(.record("drill")), "recoveries that dpmsim drill practises"),
             Field("expect", .list(.record("expectation")), "what a run of it must show; dpmsim test judges it"),
         ])
 
@@ -141,6 +142,38 @@ enum Tables {
         "throttle",
         "san", "e-mail",
     ]
+    /// What a recovery is asked to be, besides where to.
+    private static let recoveryFields = [
+        Field(
+            "folder", .text, default: RecoveryRequest.usualFolder, from: "the reader",
+            "recover, to another host: the folder of its files on the volume, with \\ between names"),
+        Field("into", .text, "recover: a network folder on the volume; nothing becomes a machine"),
+        Field("as-of", .moment, "recover: the newest recovery point not younger; left out: the newest"),
+        Field(
+            "from", .choice(words(RecoveryRequest.Source.allCases)),
+            "recover: where the recovery point lies; left out: as DPM offers"),
+        Field("disks", .oneOrMany(.count(1...256)), "recover: only these of its disks, counted from 1"),
+        Field("volumes", .oneOrMany(.count(1...256)), "recover: only these volumes in its disks"),
+        Field("volume", .count(1...256), "recover, beside paths: the volume they lie on"),
+        Field("paths", .oneOrMany(.text), "recover: only these files and folders, from the volume's root"),
+        Field("item-size", .size, "recover: what volumes or paths take, where the machine's bytes are numbers"),
+        Field("throttle", .record("throttle"), "recover: rates it may take"),
+        Field("san", .bool, default: "no", from: "REC-5", "recover: by snapshots of the storage hardware"),
+        Field("e-mail", .text, "recover: who is told when it is over"),
+    ]
+    static let drill = Table(
+        "drill",
+        [
+            Field("name", .text, required: true, "its name"),
+            Field("at", .moment, required: true, "when everything is asked for, at once"),
+            Field("machines", .references("machine"), "the machines that are recovered"),
+            Field("cluster", .references("cluster"), "instead: all machines of clusters"),
+            Field("group", .references("protection group"), "instead: all members of groups"),
+            Field("within", .duration, "all of it must be back so long after"),
+            Field("oldest-point", .duration, "no recovery point may be older"),
+            Field("to", .references("host"), "the new hosts, in turn; left out: the old place"),
+            Field("storage", .references("volume"), "the volumes they write to, in turn"),
+        ] + recoveryFields)
     static let scriptLine = Table(
         "script line",
         scriptKinds.map { Field($0.key, .references($0.kind), "\($0.meaning); exactly one such key a line") } + [
@@ -155,22 +188,6 @@ enum Tables {
             Field(
                 "storage", .references("volume"),
                 "migration: the new volumes, in turn, if storage moves too; recover: the volumes it writes to"),
-            Field(
-                "folder", .text, default: RecoveryRequest.usualFolder, from: "the reader",
-                "recover, to another host: the folder of its files on the volume, with \\ between names"),
-            Field("into", .text, "recover: a network folder on the volume; nothing becomes a machine"),
-            Field("as-of", .moment, "recover: the newest recovery point not younger; left out: the newest"),
-            Field(
-                "from", .choice(words(RecoveryRequest.Source.allCases)),
-                "recover: where the recovery point lies; left out: as DPM offers"),
-            Field("disks", .oneOrMany(.count(1...256)), "recover: only these of its disks, counted from 1"),
-            Field("volumes", .oneOrMany(.count(1...256)), "recover: only these volumes in its disks"),
-            Field("volume", .count(1...256), "recover, beside paths: the volume they lie on"),
-            Field("paths", .oneOrMany(.text), "recover: only these files and folders, from the volume's root"),
-            Field("item-size", .size, "recover: what volumes or paths take, where the machine's bytes are numbers"),
-            Field("throttle", .record("throttle"), "recover: rates it may take"),
-            Field("san", .bool, default: "no", from: "REC-5", "recover: by snapshots of the storage hardware"),
-            Field("e-mail", .text, "recover: who is told when it is over"),
             Field("rate", .rate, "slow-link: what it still carries"),
             Field("port", .count(1...65_535), "vmm-helper-port: where it listens; DPM asks on 6070"),
             Field("by", .offset, "clock-change: how far it goes wrong; more than 5 min and agents deny access"),
@@ -184,5 +201,5 @@ enum Tables {
                 "data", .choice(["keep", "delete"]), default: "keep", from: "GRP-1",
                 "stop-protection: what becomes of replica and recovery points"),
             Field("label", .text, "the name by which expectations speak of it"),
-        ])
+        ] + recoveryFields)
 }

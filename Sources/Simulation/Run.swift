@@ -28,6 +28,9 @@ public final class Run {
     /// Lets time pass up to `time`, or to the horizon if that is earlier.
     public func advance(until time: SimTime) { state.advance(until: min(time, horizon)) }
 
+    /// Closes the books and proves them at the moment reached, before the horizon.
+    public func stop() -> RunOutcome { state.outcome(at: state.agenda.now) }
+
     /// Runs to the horizon, closes the books and proves them.
     public func finish() -> RunOutcome {
         advance(until: horizon)

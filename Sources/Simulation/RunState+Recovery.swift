@@ -94,6 +94,8 @@ extension RunState {
             incidents[i].ended = agenda.now
             return raise(3111, .machine, Int(machine.index), error: record.error)
         }
+        report.summary =
+            world.recoverySummary(request, place!, bytes: bytes, from: machines[machine].host, clock: clock).lines
         let (host, volume) = target(of: request)
         let copy = copies.firstIndex {
             $0.machine == machine
@@ -411,7 +413,10 @@ extension RunState {
         if recovery.failure != 0, recovery.report.cause.isEmpty {
             recovery.report.cause = FailureText.of(recovery.failure)
         }
-        if hasCompleted { recovery.report.remarks = remarks(recovery, &recovery.report) }
+        if hasCompleted {
+            recovery.report.remarks = remarks(recovery, &recovery.report)
+            recovery.record.error = recovery.report.error
+        }
         note(recovery.record)
         ledger.note(recovery.report)
         incidents[recovery.incident].ended = agenda.now
@@ -466,10 +471,11 @@ extension RunState {
                 remarks.append("It is not highly available until it is made so by hand")
             }
             let paths = machine.disks.indices.map {
-                "C:\\\(world.volumes[volume].name)\\\(folder)\\\(machine.name)\\Virtual Hard Disks\\disk\($0).vhdx"
+                "C:\\\(world.folderName(of: volume))\\\(folder)\\\(machine.name)\\Virtual Hard Disks\\disk\($0).vhdx"
             }
             if let warning = longPathWarning(machine: machine.name, componentPaths: paths) {
                 remarks.append("\(warning.cause) (\(warning.id))")
+                report.error = Int32(warning.id)
             }
         case .networkFolder: break
         }

@@ -11,8 +11,8 @@ import ArgumentParser
             """,
         version: dpmsimVersion,
         subcommands: [
-            RunCommand.self, TestCommand.self, FuzzCommand.self, CalibrateCommand.self, CheckCommand.self,
-            ExplainCommand.self,
+            RunCommand.self, TestCommand.self, FuzzCommand.self, DrillCommand.self, CalibrateCommand.self,
+            CheckCommand.self, ExplainCommand.self,
             SchemaCommand.self, RulesCommand.self, Validate.self, ImageCommand.self, PoolCommand.self, TapeCommand.self,
             FilesCommand.self,
         ])

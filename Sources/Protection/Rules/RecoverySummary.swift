@@ -51,14 +51,19 @@ extension World {
         }
     }
 
+    /// The volume's own name, without its owner's: what a path has.
+    public func folderName(of volume: Ref<Volume>) -> String {
+        volumes[volume].name.split(separator: "/").last.map(String.init) ?? volumes[volume].name
+    }
+
     /// `host hv-02, volume data, folder restored`.
     public func title(of destination: RecoveryRequest.Destination) -> String {
         switch destination {
         case .original: "original instance"
         case .host(let host, let volume, let folder):
-            "host \(hosts[host].name), volume \(volumes[volume].name), folder \(folder)"
+            "host \(hosts[host].name), volume \(folderName(of: volume)), folder \(folder)"
         case .networkFolder(let host, let volume, let folder):
-            "folder \\\\\(hosts[host].name)\\\(volumes[volume].name)\\\(folder)"
+            "folder \\\\\(hosts[host].name)\\\(folderName(of: volume))\\\(folder)"
         }
     }
 }
