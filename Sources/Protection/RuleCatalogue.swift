@@ -3,18 +3,16 @@ public struct RuleEntry: Sendable, Hashable {
     public let id: RuleID
     /// The rule in short.
     public let text: String
-    /// The file under `Sources` that enforces it; nil where this module decides nothing about it.
-    public let place: String?
+    /// The file under `Sources` that enforces it.
+    public let place: String
     /// The suite of tests that shows both sides of it.
-    public let tests: String?
-    /// The folder of scenarios that play it; nil for what is decided in a recovery, which no run has yet.
-    public var scenarios: String? {
-        RuleCatalogue.decidedInRecovery.contains(id) ? nil : "Scenarios/rules/\(id)"
-    }
-    init(_ family: String, _ number: Int, _ text: String, in file: String? = nil, tests suite: String? = nil) {
+    public let tests: String
+    /// The folder of scenarios that play it.
+    public var scenarios: String { "Scenarios/rules/\(id)" }
+    init(_ family: String, _ number: Int, _ text: String, in file: String, tests suite: String) {
         (id, self.text) = (RuleID(family, number), text)
-        place = file.map { "Protection/Rules/\($0).swift" }
-        tests = suite.map { "ProtectionTests/\($0)Rules" }
+        place = "Protection/Rules/\(file).swift"
+        tests = "ProtectionTests/\(suite)Rules"
     }
     /// A rule that is a property of how bytes are kept, not a decision of this module.
     init(_ family: String, _ number: Int, _ text: String, performed path: String, shown suite: String) {
@@ -25,9 +23,6 @@ public struct RuleEntry: Sendable, Hashable {
 /// Every rule, in the order of the requirements. What `dpmsim rules` prints.
 public enum RuleCatalogue {
     public static let all: [RuleEntry] = scn + lvl + vss + prc + pre + grp + liv + rep + rec
-
-    /// Rules that are decided in a recovery, and so have nothing to show in a run.
-    public static let decidedInRecovery = [RuleID("PRE", 15)] + rec.map(\.id)
 
     // where machines live
     private static let scn = [
@@ -256,18 +251,26 @@ public enum RuleCatalogue {
 
     // recovery
     private static let rec = [
-        RuleEntry("REC", 1, "Choose machine, day, recovery point, then what and where"),
+        RuleEntry(
+            "REC", 1, "Choose machine, day, recovery point, then what and where", in: "RecoveryChoice", tests: "REC"),
         RuleEntry(
             "REC", 2,
-            "Original instance: disks and configuration put back, highly available as before"),
+            "Original instance: disks and configuration put back, highly available as before",
+            in: "RecoveryRefusals", tests: "REC"),
         RuleEntry(
             "REC", 3,
-            "Alternate host: any Hyper-V host; on a cluster node not highly available"),
+            "Alternate host: any Hyper-V host; on a cluster node not highly available",
+            in: "RecoveryRefusals", tests: "REC"),
         RuleEntry(
             "REC", 4,
-            "Network folder: files, folders, volumes and disks out of a host-level backup"),
-        RuleEntry("REC", 5, "Throttling by work hours, SAN recovery, e-mail when done"),
-        RuleEntry("REC", 6, "Recovery from disk, tape and online copies, each with its own course"),
-        RuleEntry("REC", 7, "Summary before start; status while it runs and after"),
+            "Network folder: files, folders, volumes and disks out of a host-level backup",
+            in: "RecoveryRefusals", tests: "REC"),
+        RuleEntry(
+            "REC", 5, "Throttling by work hours, SAN recovery, e-mail when done", in: "RecoveryRefusals", tests: "REC"),
+        RuleEntry(
+            "REC", 6, "Recovery from disk, tape and online copies, each with its own course", in: "RecoveryChoice",
+            tests: "REC"),
+        RuleEntry(
+            "REC", 7, "Summary before start; status while it runs and after", in: "RecoverySummary", tests: "REC"),
     ]
 }

@@ -69,10 +69,10 @@ extension RunState {
         let state = machines[m]
         if !serverUp[Int(group.server.index)] { return (976, "the DPM server was down") }
         if state.poolVolume >= 0, !poolVolumeUp[Int(state.poolVolume)] { return (31208, "its pool volume was missing") }
-        if purpose == .expressFull, let refusal = state.replica.backupRefusal { return (refusal.id, refusal.cause) }
         if state.recovery >= 0, recoveries[Int(state.recovery)]!.isInPlace {
             return (98, FailureText.of(98))
         }
+        if purpose == .expressFull, let refusal = state.replica.backupRefusal { return (refusal.id, refusal.cause) }
         if state.job >= 0 {
             let error = jobs[Int(state.job)]!.record.kind.busyError
             return (error, FailureText.of(error))

@@ -11,7 +11,7 @@ struct RulesCommand: ParsableCommand {
 
     /// A rule, as `--json` gives it.
     private struct Rule: Encodable {
-        var id: String, text: String, enforcedIn: String?, tests: String?, scenarios: String?
+        var id: String, text: String, enforcedIn: String, tests: String, scenarios: String
         init(_ entry: RuleEntry) {
             (id, text, enforcedIn, tests) = (entry.id.description, entry.text, entry.place, entry.tests)
             scenarios = entry.scenarios
@@ -33,10 +33,8 @@ struct RulesCommand: ParsableCommand {
         for rule in rules {
             let id = rule.id.description
             out.line(out.styled(id, .bold) + String(repeating: " ", count: max(1, 8 - id.count)) + rule.text)
-            let place = rule.place.map { "enforced in Sources/\($0)" } ?? "decides nothing in this version"
-            let tests = rule.tests.map { ", shown by Tests/\($0)" } ?? ""
-            let scenarios = rule.scenarios.map { ", played by \($0)" } ?? ""
-            out.line(out.styled("        " + place + tests + scenarios, .dim))
+            let place = "enforced in Sources/\(rule.place), shown by Tests/\(rule.tests), played by \(rule.scenarios)"
+            out.line(out.styled("        " + place, .dim))
         }
     }
 
