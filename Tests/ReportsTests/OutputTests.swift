@@ -142,7 +142,7 @@ private typealias Expected = Protection.Expectation
         #expect(window["inside"] as? Int == 1_077)
         _ = try JSONSerialization.jsonObject(with: Data(ReportJSON.text(hostileFacts).utf8))
         let keys = text.split(separator: "\n").filter { $0.hasPrefix("  \"") }.map { $0.prefix { $0 != ":" } }
-        #expect(keys == keys.sorted() && keys.count == 17)
+        #expect(keys == keys.sorted() && keys.count == 18)
     }
 
     @Test("A run in which nothing happened makes a report all the same")
