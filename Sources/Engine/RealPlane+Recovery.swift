@@ -7,21 +7,32 @@ public import Units
 
 /// What recoveries ask of real machines.
 extension RealPlane {
+    public func emptied(_ machine: Ref<Machine>, at time: SimTime) -> Bytes {
+        let real = machines[machine.index]!
+        guard real.epochs.count > 1, let before = real.replicaAt else { return .zero }
+        let (replica, now) = (history(machine, at: before), history(machine, at: time))
+        let count = real.places.indices.count {
+            $0 >= real.pageFile && replica.isUsed($0, real.writes) && !now.isUsed($0, real.writes)
+        }
+        return Bytes(Int64(count) * Int64(BlockContent.size) * scale(machine))
+    }
+
     public func recoverable(_ order: RecoveryOrder) throws(PlaneFault) -> Bytes {
         let machine = order.request.machine
         do throws(StorageFault) {
             let real = machines[machine.index]!
             if order.source == .disk { _ = try RecoverySource.point(order, of: real) }
-            let expected = expectedDisks(machine, at: order.point)
-            let bytes: Int64 =
-                switch order.request.what {
-                case .machine, .disks:
-                    try allocated(try disks(of: order).map { expected[$0] })
-                case .volumes(let numbers):
-                    try allocated(try volumes(numbers, of: expected, real.name).map(\.slice))
-                case .files(let number, let paths):
-                    try fileBytes(number, paths, of: expected, real.name)
+            let bytes: Int64
+            switch order.request.what {
+            case .machine, .disks:
+                bytes = try disks(of: order).reduce(0) { $0 + usedBytes(machine, at: order.point, disk: $1) }
+            case .volumes(let numbers):
+                bytes = try volumes(numbers, of: expectedDisks(machine, at: order.point), real.name).reduce(0) {
+                    $0 + usedBytes(machine, at: order.point, disk: $1.location.disk, in: $1.location.facts.range)
                 }
+            case .files(let number, let paths):
+                bytes = try fileBytes(number, paths, of: expectedDisks(machine, at: order.point), real.name)
+            }
             return Bytes(bytes * scale(machine))
         } catch { throw refused(order, order.point, error) }
     }
@@ -96,12 +107,20 @@ extension RealPlane {
         return found.sorted()
     }
 
-    private func allocated(_ devices: [any BlockDevice]) throws(StorageFault) -> Int64 {
-        var sum: Int64 = 0
-        for device in devices {
-            for range in try device.allocatedRanges(in: 0..<device.size) { sum += range.upperBound - range.lowerBound }
+    /// Bytes of blocks in use, of a disk or of a range of it. Counted by what the guest did: holes of files differ from computer to computer.
+    private func usedBytes(
+        _ machine: Ref<Machine>, at point: SimTime, disk: Int, in range: Range<Int64>? = nil
+    ) -> Int64 {
+        let real = machines[machine.index]!
+        let history = history(machine, at: point)
+        let unit = Int64(BlockContent.size)
+        let range = range ?? 0..<real.disks[disk].size
+        let used = real.places.indices.filter { history.isUsed($0, real.writes) }.map { real.places[$0] }
+        return (used + real.imageBlocks).reduce(0) { sum, place in
+            guard place.disk == disk else { return sum }
+            let part = (place.block * unit..<(place.block + 1) * unit).clamped(to: range)
+            return sum + part.upperBound - part.lowerBound
         }
-        return sum
     }
 
     private func volumes(

@@ -139,6 +139,53 @@ private final class Scratch {
         #expect(own.id != nil && copy.id == own.id && other.id != own.id)
     }
 
+    @Test(
+        "PRC-5 obeyed: a guest with a file system goes on after a recovery, and its page file stays out of what travels",
+        arguments: ["ntfs", "ext4"])
+    func fileSystemsGoOn(kind: String) throws {
+        let scratch = try Scratch()
+        var installation = RealInstallation(
+            machines: "name: vm, size: 50 GB, used: 50 %, churn: 8 %, page-file: 4 GB, guest-disk: \(kind)",
+            extra: "script: [{at: day 3 13:00, run-check: vm}]")
+        (installation.scale, installation.days) = (1_000, 5)
+        let stepped = try SteppedRun(installation, on: HostFiles(), in: scratch.path + "/real")
+        stepped.advance(toHour: 60)
+        let point = try #require(stepped.points.first)
+        let order = stepped.order(1, point: point)
+        #expect(try stepped.plane.recoverable(order) == stepped.plane.used(stepped.machine, at: point))
+        try stepped.plane.recover(order, at: stepped.run.now)
+        try stepped.expectSound()
+        #expect(stepped.points.last.map { $0 > stepped.plane.recoveries[0].at } == true)
+        try stepped.plane.close()
+    }
+
+    @Test(
+        "the image that a machine began as keeps every byte when its disk is recovered",
+        arguments: ["vhdx", "vhd", "raw"])
+    func imagesStay(format: String) throws {
+        let scratch = try Scratch()
+        let image = "\(scratch.path)/mine.\(format)"
+        let memory = MemoryDevice(size: 16 << 20)
+        for block in 3...40 {
+            try memory.write([UInt8](repeating: UInt8(block), count: 65_536), at: Int64(block) << 16)
+        }
+        let kind = try #require(ImageFormat(rawValue: format))
+        try ImageConversion(memory, to: image, as: NewImage(format: kind, size: 16 << 20)).run(
+            on: HostFiles(), guids: SequentialGUIDs(seed: 1), created: 0)
+        let before = try Data(contentsOf: URL(fileURLWithPath: image))
+        var installation = RealInstallation(
+            machines: "name: vm, size: 16 MB, used: 2 MB, churn: 1 MB, working-set: 1.5 MB, image: \(image)",
+            extra: "script: [{at: day 3 13:00, run-check: vm}]")
+        installation.scale = 1
+        let stepped = try SteppedRun(installation, on: HostFiles(), in: scratch.path + "/real")
+        stepped.advance(toHour: 60)
+        try stepped.plane.recover(
+            stepped.order(1, point: try #require(stepped.points.first)), at: stepped.run.now)
+        try stepped.expectSound("\(format)")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: image)) == before)
+        try stepped.plane.close()
+    }
+
     @Test("before Windows Server 2016 the configuration is XML")
     func xml() throws {
         var installation = RealInstallation(machines: "name: vm, size: 50 GB, used: 20 %, churn: 1 %")
