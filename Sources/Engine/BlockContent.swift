@@ -20,13 +20,13 @@ struct BlockContent: Hashable, Sendable {
     }
 
     /// Fills a whole block. `version` is at least one.
-    func fill(_ buffer: UnsafeMutableRawBufferPointer, block: Int64, version: UInt32) {
+    func fill(_ buffer: UnsafeMutableRawBufferPointer, block: Int64, version: UInt64) {
         precondition(buffer.count == Self.size, "a block has \(Self.size) bytes")
         buffer.storeBytes(of: 0x6b63_6f6c_626d_7064, toByteOffset: 0, as: UInt64.self)
         buffer.storeBytes(of: machine.littleEndian, toByteOffset: 8, as: UInt64.self)
         buffer.storeBytes(of: UInt64(block).littleEndian, toByteOffset: 16, as: UInt64.self)
-        buffer.storeBytes(of: UInt64(version).littleEndian, toByteOffset: 24, as: UInt64.self)
-        var state = mixed(key ^ mixed(UInt64(block))) ^ mixed(UInt64(version))
+        buffer.storeBytes(of: version.littleEndian, toByteOffset: 24, as: UInt64.self)
+        var state = mixed(key ^ mixed(UInt64(block))) ^ mixed(version)
         var place = Self.header
         while place < Self.header + random {
             state &+= 0x9e37_79b9_7f4a_7c15

@@ -28,24 +28,30 @@ struct GuestWrites: Hashable, Sendable {
     var growthStart: Int { max(initial, workingSet) }
 }
 
-/// What a guest has written up to some moment: the version of every place, 0 where it never wrote.
+/// What a guest has on its disks at some moment: the version of every place, 0 where it never wrote.
+///
+/// A version is given once for each place, whatever is recovered: those after a recovery are counted from its number times 2^32 on.
 struct GuestHistory: Hashable, Sendable {
     private(set) var overwrites: Int64 = 0
     private(set) var grown: Int64 = 0
-    private(set) var versions: [UInt32]
+    private(set) var versions: [UInt64]
     private(set) var usedPlaces: Int
+    /// Recoveries of the machine so far.
+    private var recoveries: UInt64 = 0
+    /// Of each place, the recovery that last put something there which the replica did not hold; empty before the first recovery.
+    private var recovered: [UInt64] = []
 
     /// A guest that has what it begins with.
     init(_ writes: GuestWrites) {
-        versions = [UInt32](repeating: 0, count: writes.limit)
-        for place in 0..<writes.initial { versions[place] = writes.firstVersion }
+        versions = [UInt64](repeating: 0, count: writes.limit)
+        for place in 0..<writes.initial { versions[place] = UInt64(writes.firstVersion) }
         usedPlaces = writes.initial
     }
 
     /// Lets the guest write until it has made so many overwrites and grown by so many blocks; tells of each write.
     mutating func advance<Failure: Error>(
         _ writes: GuestWrites, overwrites target: Int64, grown growth: Int64,
-        _ body: (_ place: Int, _ version: UInt32) throws(Failure) -> Void
+        _ body: (_ place: Int, _ version: UInt64) throws(Failure) -> Void
     ) throws(Failure) {
         while overwrites < target, writes.workingSet > 0 {
             try write(writes, writes.place(ofWrite: overwrites), body)
@@ -58,17 +64,40 @@ struct GuestHistory: Hashable, Sendable {
     }
 
     private mutating func write<Failure: Error>(
-        _ writes: GuestWrites, _ place: Int, _ body: (_ place: Int, _ version: UInt32) throws(Failure) -> Void
+        _ writes: GuestWrites, _ place: Int, _ body: (_ place: Int, _ version: UInt64) throws(Failure) -> Void
     ) throws(Failure) {
+        let version = max(versions[place], recoveries << 32) + 1
+        try body(place, version)
         if !isUsed(place, writes) { usedPlaces += 1 }
-        versions[place] += 1
-        try body(place, versions[place])
+        versions[place] = version
     }
+
+    /// A recovery gives places the versions they had once; writing goes on where it is.
+    ///
+    /// What a replica already holds in a place stays the same block to it, so that `changed` counts what a pool stores anew.
+    mutating func recover(
+        _ writes: GuestWrites, to past: [UInt64], where isRecovered: (Int) -> Bool, grown growth: Int64?,
+        replica: GuestHistory?
+    ) {
+        recoveries += 1
+        if recovered.isEmpty { recovered = [UInt64](repeating: 0, count: versions.count) }
+        for place in versions.indices where isRecovered(place) {
+            versions[place] = past[place]
+            let isHeld = replica.map { $0.versions[place] == past[place] } ?? false
+            recovered[place] = isHeld ? replica?.recovery(of: place) ?? 0 : recoveries
+        }
+        if let growth { grown = growth }
+        usedPlaces = versions.indices.count { isUsed($0, writes) }
+    }
+
+    private func recovery(of place: Int) -> UInt64 { recovered.isEmpty ? 0 : recovered[place] }
 
     func isUsed(_ place: Int, _ writes: GuestWrites) -> Bool { place < writes.initial || versions[place] > 0 }
 
-    /// Places whose version is another than in `earlier`.
+    /// Places that hold another block than in `earlier`.
     func changed(since earlier: GuestHistory) -> [Int] {
-        versions.indices.filter { versions[$0] != earlier.versions[$0] }
+        versions.indices.filter {
+            versions[$0] != earlier.versions[$0] || recovery(of: $0) != earlier.recovery(of: $0)
+        }
     }
 }

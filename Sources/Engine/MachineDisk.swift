@@ -19,7 +19,7 @@ final class MachineDisk {
     private var synchronizedTo: TrackPoint?
     private var taken: TrackPoint?
     /// Snapshots found where none should be.
-    private(set) var leftovers = 0
+    var leftovers = 0
 
     /// Takes over an image as it lies.
     init(
@@ -36,7 +36,11 @@ final class MachineDisk {
         tracked = try TrackedDevice(image, tracker)
     }
 
-    private let hasRCT: Bool
+    let hasRCT: Bool
+    var format: ImageFormat { image.format }
+    var sectorSize: Int { image.sectorSize }
+    /// The file the guest writes to.
+    var path: String { leaf }
 
     /// What the guest writes to.
     var device: any BlockDevice { tracked }

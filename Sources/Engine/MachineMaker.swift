@@ -77,7 +77,7 @@ struct MachineMaker {
             seed: seed, machine: ref.index, workingSet: max(working, pageFilePlaces ?? 0), initial: used.count,
             limit: places.count, firstVersion: real.fileSystem == nil ? 1 : 0)
         let made = RealMachine(
-            name: machine.name, disks: disks, places: places, writes: writes,
+            name: machine.name, home: home, disks: disks, places: places, writes: writes,
             content: BlockContent(seed: seed, machine: ref.index, compressibility: machine.compressibility.value),
             pageFile: pageFilePlaces ?? (real.image == nil ? min(working, Int(machine.pageFile.count / unit)) : 0),
             hasFileSystem: real.fileSystem != nil || real.image != nil, imageBlocks: imageBlocks, origins: origins)

@@ -6,4 +6,6 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     case forgottenCrash = "forgotten-crash"
     /// Pruned points stay in the pool.
     case keptPoint = "kept-point"
+    /// A recovery leaves out the last block.
+    case skippedBlock = "skipped-block"
 }

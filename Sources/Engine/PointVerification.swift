@@ -76,7 +76,7 @@ private struct PointVerification {
                     continue
                 }
                 compared += Int64(count)
-                guard !UnsafeRawBufferPointer(ours).elementsEqual(UnsafeRawBufferPointer(theirs)) else { continue }
+                guard !ours.hasSameBytes(as: theirs) else { continue }
                 problems.append("\(disk.name) differs in the \(count) bytes at \(offset)")
                 if problems.count >= Self.problemLimit { return (compared, problems) }
             }

@@ -16,7 +16,9 @@ final class RealMachine {
     }
 
     let name: String
-    let disks: [MachineDisk]
+    /// The folder its files lie in.
+    let home: String
+    private(set) var disks: [MachineDisk]
     let places: [Place]
     let writes: GuestWrites
     let content: BlockContent
@@ -29,6 +31,8 @@ final class RealMachine {
     /// What its disks held before the guest wrote; nil where all was zeros.
     let origins: [DiskImage?]
     private(set) var history: GuestHistory
+    /// From the start of the run, and from each recovery of its disks on.
+    private(set) var epochs: [GuestEpoch]
 
     /// The snapshot that is open, and what is to travel of it.
     struct Snapshot {
@@ -45,17 +49,29 @@ final class RealMachine {
     private(set) var excluded: Set<Place> = []
     /// Moments at which the replica became equal to the disk, page file included.
     private(set) var wholeAt: [SimTime] = []
+    /// Of which moment the replica is; nil before the first.
+    private(set) var replicaAt: SimTime?
+    /// Places that a recovery emptied, while the replica may hold something there.
+    private(set) var vacated: Set<Place> = []
     /// Number in the pool of each recovery point.
     private(set) var points: [(at: SimTime, number: Int64)] = []
 
     init(
-        name: String, disks: [MachineDisk], places: [Place], writes: GuestWrites, content: BlockContent, pageFile: Int,
+        name: String, home: String, disks: [MachineDisk], places: [Place], writes: GuestWrites, content: BlockContent,
+        pageFile: Int,
         hasFileSystem: Bool, imageBlocks: [Place], origins: [DiskImage?]
     ) {
-        self.hasFileSystem = hasFileSystem
+        (self.home, self.hasFileSystem) = (home, hasFileSystem)
         (self.name, self.disks, self.places, self.writes, self.content) = (name, disks, places, writes, content)
         (self.pageFile, self.imageBlocks, self.origins) = (pageFile, imageBlocks, origins)
         history = GuestHistory(writes)
+        epochs = [GuestEpoch(since: .start, start: history, grownBefore: 0)]
+    }
+
+    /// The epoch that a moment lies in; that of a recovery is the later one.
+    func epoch(at time: SimTime) -> (index: Int, epoch: GuestEpoch) {
+        let index = epochs.lastIndex { $0.since <= time } ?? 0
+        return (index, epochs[index])
     }
 
     /// Blocks in use, bytes of the files.
@@ -75,16 +91,26 @@ final class RealMachine {
     func begin() throws(StorageFault) {
         guard writes.firstVersion > 0 else { return }
         let buffer = Buffer(count: BlockContent.size)
-        for place in 0..<writes.initial { try put(place, writes.firstVersion, buffer) }
+        for place in 0..<writes.initial { try put(place, UInt64(writes.firstVersion), buffer) }
     }
 
-    private func put(_ place: Int, _ version: UInt32, _ buffer: Buffer) throws(StorageFault) {
+    private func put(_ place: Int, _ version: UInt64, _ buffer: Buffer) throws(StorageFault) {
         let bytes = buffer[0..<BlockContent.size]
         content.fill(bytes, block: Int64(place), version: version)
         try disks[places[place].disk].device.write(
             UnsafeRawBufferPointer(bytes), at: places[place].block * Int64(BlockContent.size))
     }
 
+    /// From now on its disks hold what was recovered: the guest goes on from there.
+    func recovered(_ history: GuestHistory, disks: [MachineDisk], at time: SimTime, grownBefore: Int64) {
+        for place in places.indices where self.history.isUsed(place, writes) && !history.isUsed(place, writes) {
+            vacated.insert(places[place])
+        }
+        (self.history, self.disks, snapshot) = (history, disks, nil)
+        epochs.append(GuestEpoch(since: time, start: history, grownBefore: grownBefore))
+    }
+
+    func noteReplica(at time: SimTime?) { (replicaAt, vacated) = (time, []) }
     func noteExcluded(_ places: Set<Place>) { excluded = places }
     func noteWhole(at time: SimTime) { wholeAt.append(time) }
     func notePoint(at time: SimTime, number: Int64) { points.append((time, number)) }

@@ -12,21 +12,24 @@ public import Units
 /// Everything lies in one folder: `machines/<name>/` the disks, `pools/<server>/` the pool of each DPM server. Facts are those of the
 /// files times the machine's scale. Used by one thread.
 public final class RealPlane: LivingPlane {
-    private let world: World
+    let world: World
     private let clock: CivilClock
-    private let folder: String
-    private let files: any FileSystem
-    private let access: ImageAccess
+    let folder: String
+    let files: any FileSystem
+    let access: ImageAccess
     private let seed: UInt64
-    private var machines: [Int32: RealMachine] = [:]
+    private(set) var machines: [Int32: RealMachine] = [:]
     private var pools: [Int32: Pool] = [:]
     private var load: (any DataPlane)?
-    private let planted: PlantedBug?
+    let planted: PlantedBug?
     /// Plain bytes per byte on the wire, by machine.
     private var wireRatios: [Double]
     private var server: [Int32]
     /// What went wrong beneath, in the order of time, with the machine it went wrong for.
     public private(set) var faults: [(machine: String, at: SimTime, cause: String)] = []
+
+    /// What came of each recovery, in the order of time.
+    public internal(set) var recoveries: [RecoveryVerdict] = []
 
     /// Makes the disks of all real machines, and empty pools.
     /// - Parameters:
@@ -78,7 +81,7 @@ public final class RealPlane: LivingPlane {
     }
 
     /// Takes away what was made in a folder that was empty.
-    private static func empty(_ folder: String, _ files: any FileSystem) {
+    static func empty(_ folder: String, _ files: any FileSystem) {
         for name in (try? files.list(folder)) ?? [] {
             let path = folder + "/" + name
             if (try? files.kind(of: path)) == .folder {
@@ -103,10 +106,10 @@ public final class RealPlane: LivingPlane {
 
     // MARK: The guest
 
-    private func scale(_ machine: Ref<Machine>) -> Int64 { world.machines[machine].real?.scale ?? 1 }
+    func scale(_ machine: Ref<Machine>) -> Int64 { world.machines[machine].real?.scale ?? 1 }
 
     /// How far the guest is at a moment, by the intensity of the plane it follows.
-    private func progress(_ machine: Ref<Machine>, at time: SimTime) -> (overwrites: Int64, grown: Int64) {
+    func progress(_ machine: Ref<Machine>, at time: SimTime) -> (overwrites: Int64, grown: Int64) {
         guard let load else { preconditionFailure("a real plane follows a load before it is asked") }
         let unit = Int64(BlockContent.size) * scale(machine)
         let grown = load.used(machine, at: time).count - load.used(machine, at: .start).count
@@ -114,12 +117,14 @@ public final class RealPlane: LivingPlane {
     }
 
     /// The guest's history at a moment of the past or now; nothing is written.
-    private func history(_ machine: Ref<Machine>, at time: SimTime) -> GuestHistory {
+    func history(_ machine: Ref<Machine>, at time: SimTime) -> GuestHistory {
         let real = machines[machine.index]!
-        let (overwrites, grown) = progress(machine, at: time)
-        if overwrites == real.history.overwrites, grown == real.history.grown { return real.history }
-        var history = GuestHistory(real.writes)
-        if overwrites >= real.history.overwrites, grown >= real.history.grown { history = real.history }
+        let (index, epoch) = real.epoch(at: time)
+        let (overwrites, grown) = epoch.targets(progress(machine, at: time))
+        var history = epoch.start
+        if index == real.epochs.count - 1, overwrites >= real.history.overwrites, grown >= real.history.grown {
+            history = real.history
+        }
         history.advance(real.writes, overwrites: overwrites, grown: grown) { _, _ in }
         return history
     }
@@ -129,9 +134,10 @@ public final class RealPlane: LivingPlane {
         (machines[machine.index]!, { self.history(machine, at: $0) })
     }
 
-    private func live(_ machine: Ref<Machine>, until time: SimTime) throws(StorageFault) {
-        let (overwrites, grown) = progress(machine, at: time)
-        try machines[machine.index]!.live(overwrites: overwrites, grown: grown)
+    func live(_ machine: Ref<Machine>, until time: SimTime) throws(StorageFault) {
+        let real = machines[machine.index]!
+        let (overwrites, grown) = real.epochs[real.epochs.count - 1].targets(progress(machine, at: time))
+        try real.live(overwrites: overwrites, grown: grown)
     }
 
     private func bytes(_ blocks: Int, _ machine: Ref<Machine>) -> Int64 {
@@ -227,8 +233,9 @@ public final class RealPlane: LivingPlane {
     private func allUsed(_ real: RealMachine) -> [RealMachine.Place] {
         let history = real.snapshot!.history
         return
-            (history.versions.indices.filter { history.isUsed($0, real.writes) }.map { real.places[$0] }
-            + real.imageBlocks)
+            (history.versions.indices.filter {
+                history.isUsed($0, real.writes) || real.vacated.contains(real.places[$0])
+            }.map { real.places[$0] } + real.imageBlocks)
             .sorted { ($0.disk, $0.block) < ($1.disk, $1.block) }
     }
 
@@ -282,7 +289,7 @@ public final class RealPlane: LivingPlane {
                 try source(disk).read(into: ours, at: offset)
                 do throws(StorageFault) {
                     try device.read(into: theirs, at: offset)
-                    if UnsafeRawBufferPointer(ours).elementsEqual(UnsafeRawBufferPointer(theirs)) { continue }
+                    if ours.hasSameBytes(as: theirs) { continue }
                 } catch {
                     // A block the pool cannot read is one that differs: the check mends it.
                     guard error.kind == .damaged else { throw error }
@@ -294,12 +301,13 @@ public final class RealPlane: LivingPlane {
     }
 
     private func source(_ disk: MachineDisk) throws(StorageFault) -> any BlockDevice {
-        guard let frozen = disk.frozen else {
-            throw StorageFault(
-                .missing, "ENGINE-SNAPSHOT", disk.name, "there is no snapshot to read",
-                action: "Take one first")
-        }
+        guard let frozen = disk.frozen else { throw noSnapshot(disk.name) }
         return frozen
+    }
+
+    private func noSnapshot(_ name: String) -> StorageFault {
+        StorageFault(
+            .missing, "ENGINE-SNAPSHOT", name, "there is no snapshot to read", action: "Take one first")
     }
 
     // MARK: Acts
@@ -316,6 +324,7 @@ public final class RealPlane: LivingPlane {
     public func apply(_ purpose: DiskJob.Purpose, _ machine: Ref<Machine>, at snapshot: SimTime) throws(PlaneFault) {
         try reported(machine, snapshot) { () throws(StorageFault) in
             let real = machines[machine.index]!
+            guard real.snapshot != nil else { throw noSnapshot(real.name) }
             let pool = try pool(of: machine)
             let isFirst = try pool.datasources().allSatisfy { $0.name != real.name }
             if isFirst { _ = try pool.add(real.name, time: seconds(snapshot)) }
@@ -333,6 +342,7 @@ public final class RealPlane: LivingPlane {
                 real.name, sources, kind: kind, at: seconds(snapshot), recoveryPoint: false)
             if real.snapshot!.isWhole { real.noteWhole(at: snapshot) }
             real.noteExcluded(real.snapshot!.excluded)
+            real.noteReplica(at: snapshot)
         }
     }
 
@@ -391,6 +401,7 @@ public final class RealPlane: LivingPlane {
     public func deleteData(_ machine: Ref<Machine>) {
         let real = machines[machine.index]!
         real.removePoints()
+        real.noteReplica(at: nil)
         do throws(StorageFault) {
             let pool = try pool(of: machine)
             if try pool.datasources().contains(where: { $0.name == real.name }) { try pool.remove(real.name) }
@@ -444,7 +455,7 @@ public final class RealPlane: LivingPlane {
         }
     }
 
-    private func note(_ machine: Ref<Machine>, _ time: SimTime, _ fault: StorageFault) {
+    func note(_ machine: Ref<Machine>, _ time: SimTime, _ fault: StorageFault) {
         faults.append((world.machines[machine].name, time, fault.description))
     }
 
@@ -453,5 +464,5 @@ public final class RealPlane: LivingPlane {
     }
 
     /// Seconds since 2000-01-01, as VHD notes them.
-    private func created(_ time: SimTime) -> UInt32 { UInt32(clamping: seconds(time) - 946_684_800) }
+    func created(_ time: SimTime) -> UInt32 { UInt32(clamping: seconds(time) - 946_684_800) }
 }

@@ -4,7 +4,7 @@ import Glibc
 
 /// Work on bytes that nobody vouches for, done by a process of its own: it may hang, take all memory or crash, and this one goes on.
 ///
-/// The other process is a program that begins with `Worker.own`. It tells over a pipe that it gets on; without such a sign it is ended.
+/// The other process is a copy of this one, or a program that begins with `Worker.own`. It tells over a pipe that it gets on; without such a sign it is ended.
 public struct SupervisedWork: Sendable {
     public struct Limits: Hashable, Sendable {
         /// Of processor time without a sign of progress.
@@ -33,19 +33,27 @@ public struct SupervisedWork: Sendable {
         (self.program, self.arguments, self.limits, self.object) = (program, arguments, limits, object)
     }
 
-    /// Runs the program to its end and returns its exit status. `progress` is told of what the program tells; false from it ends the
+    /// Runs the program to its end and returns its exit status. With `copied`, a copy of this process does that instead where it can be
+    /// made, and ends with the status it returns. `progress` is told of what the program tells; false from it ends the
     /// program, also if it is silent but a signal came.
     ///
     /// Faults: `GUEST-LIMIT` if it did not get on, `GUEST-CRASH` if a signal ended it, `IMAGE-STOPPED`, those of the system. The
     /// process is gone when this returns or throws.
-    public func run(progress: (_ done: Int64, _ total: Int64) -> Bool) throws(StorageFault) -> Int32 {
+    public func run(
+        copied: ((Worker) -> Int32)? = nil, progress: (_ done: Int64, _ total: Int64) -> Bool
+    ) throws(StorageFault) -> Int32 {
         var ends: [Int32] = [0, 0]
         guard Glibc.pipe(&ends) == 0 else { throw .host("make a pipe to", program, errno) }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         defer { close(ends[0]) }
         let process: pid_t
         do throws(StorageFault) {
-            process = try spawn(telling: ends[1])
+            process =
+                if let copied, ForkedProcess.isPossible {
+                    try fork(copied, telling: ends[1], not: ends[0])
+                } else {
+                    try spawn(telling: ends[1])
+                }
         } catch {
             close(ends[1])
             throw error
@@ -128,6 +136,25 @@ public struct SupervisedWork: Sendable {
         return progress(numbers.first ?? 0, numbers.count > 1 ? numbers[1] : 0)
     }
 
+    /// The copy has what `spawn` gives to a program: signals as they are at first, UTC, the pipe, limits.
+    private func fork(
+        _ body: (Worker) -> Int32, telling descriptor: Int32, not other: Int32
+    ) throws(StorageFault) -> pid_t {
+        let process = ForkedProcess.begin {
+            for number: Int32 in 1...64 { signal(number, SIG_DFL) }
+            var none = sigset_t()
+            sigemptyset(&none)
+            pthread_sigmask(SIG_SETMASK, &none, nil)
+            setenv("TZ", "UTC", 1)
+            tzset()
+            close(other)
+            if descriptor != Self.pipe { dup2(descriptor, Self.pipe) }
+            return body(Worker(cpuSeconds: rlim_t(limits.cpuSeconds), memory: rlim_t(limits.memory)))
+        }
+        guard let process else { throw .host("make a copy of", program, errno) }
+        return process
+    }
+
     private func spawn(telling descriptor: Int32) throws(StorageFault) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -176,12 +203,16 @@ public struct SupervisedWork: Sendable {
         /// This process as a worker, with its limits in force; nil if nobody supervises it. To be asked for before any work is done.
         public static let own = Worker()
 
-        private init?() {
+        private convenience init?() {
             guard let text = ProcessInfo.processInfo.environment[SupervisedWork.variable] else { return nil }
             let numbers = text.split(separator: " ").compactMap { UInt64($0) }
             guard numbers.count == 2, fcntl(SupervisedWork.pipe, F_GETFD) >= 0 else { return nil }
-            cpuSeconds = rlim_t(numbers[0])
-            limit(RLIMIT_AS, rlim_t(numbers[1]))
+            self.init(cpuSeconds: rlim_t(numbers[0]), memory: rlim_t(numbers[1]))
+        }
+
+        fileprivate init(cpuSeconds: rlim_t, memory: rlim_t) {
+            self.cpuSeconds = cpuSeconds
+            limit(RLIMIT_AS, memory)
             limit(RLIMIT_CORE, 0)
             renew()
         }

@@ -46,6 +46,9 @@ public protocol DataPlane: AnyObject {
     /// Bytes of blocks the replica had at `since` and has other versions of at `until`, each once: what a recovery point must keep.
     func superseded(_ machine: Ref<Machine>, since: SimTime, until: SimTime) -> Bytes
 
+    /// Bytes of blocks the replica has and the machine does not use any more: a recovery made it smaller.
+    func emptied(_ machine: Ref<Machine>, at time: SimTime) -> Bytes
+
     /// What a recovery moves: bytes of the blocks or files that were asked for, as of its recovery point.
     /// - Throws: what the request names is not there.
     func recoverable(_ order: RecoveryOrder) throws(PlaneFault) -> Bytes
@@ -86,6 +89,7 @@ public protocol DataPlane: AnyObject {
 
 /// Of numbers nothing has to be done.
 extension DataPlane {
+    public func emptied(_ machine: Ref<Machine>, at time: SimTime) -> Bytes { .zero }
     public func takeSnapshot(_ machine: Ref<Machine>, at time: SimTime) throws(PlaneFault) {}
     public func apply(_ purpose: DiskJob.Purpose, _ machine: Ref<Machine>, at snapshot: SimTime) throws(PlaneFault) {}
     public func makePoint(_ machine: Ref<Machine>, at snapshot: SimTime) throws(PlaneFault) {}

@@ -15,7 +15,8 @@ extension RunState {
         swap(&chain, &machines[m].chain)
         let outcome = store(
             &chain, owner: m, volume: Int(machines[m].poolVolume), group: machines[m].group!, replica: used,
-            stored: job.facts.stored.count, until: job.snapshotAt)
+            stored: job.facts.stored.count, emptied: plane.emptied(job.machine, at: job.snapshotAt).count,
+            until: job.snapshotAt)
         swap(&chain, &machines[m].chain)
         if outcome.error == 0 { jobs[j]!.record.stored = Bytes(outcome.allocated) }
         return outcome.error
@@ -24,12 +25,14 @@ extension RunState {
     /// Writes `stored` bytes of blocks into a replica that is `replica` bytes large afterwards.
     ///
     /// Old versions that a recovery point needs stay, so they and the replica's growth take new space; everything else
-    /// is overwritten in place: also a version that came after the newest point and that no point has seen.
+    /// is overwritten in place: also a version that came after the newest point and that no point has seen. Of `stored`, `emptied` bytes
+    /// are zeros where the replica had something: they take no space in it.
     mutating func store(
         _ chain: inout PointChain, owner: Int, volume: Int, group: Ref<ProtectionGroup>, replica: Int64, stored: Int64,
-        until snapshot: SimTime
+        emptied: Int64 = 0, until snapshot: SimTime
     ) -> (error: Int32, allocated: Int64) {
-        let new = min(stored, max(0, replica - chain.replica))
+        let emptied = min(emptied, chain.replica)
+        let new = min(stored, max(0, replica - (chain.replica - emptied)))
         var kept = chain.pointCount > 0 ? min(stored - new, chain.replica) : 0
         if owner < machines.count, let newest = chain.newest, newest.delta > 0 {
             // The second synchronization since that point, after a check: blocks of both are kept once.
@@ -49,6 +52,11 @@ extension RunState {
             if pool.share(of: volume) >= tuning.poolThreshold.value { raise(33514, .poolVolume, volume) }
         }
         chain.applyChanges(overwritten: kept, new: new)
+        if emptied > 0 {
+            chain.empty(emptied)
+            if volume >= 0 { pool.give(owner: owner, replica: emptied, volume: volume) }
+            books.freed += emptied
+        }
         books.storedNew += new + kept
         books.replacedInPlace += stored - new - kept
         return (0, new + kept)

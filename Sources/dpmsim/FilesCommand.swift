@@ -59,19 +59,32 @@ struct FilesOptions: ParsableArguments {
     /// `environment` is given to that process; `after` is called when it is gone, however it ended.
     func reading(
         environment: [String: String] = [:], after: () -> Void = {},
-        _ body: (GuestDisk, SupervisedWork.Worker) throws -> Void
+        _ body: @escaping (GuestDisk, SupervisedWork.Worker) throws -> Void
     ) throws {
         try endingByFault(json: json) {
-            guard let worker = SupervisedWork.Worker.own else { return try supervise(environment, after) }
+            guard let worker = SupervisedWork.Worker.own else {
+                return try supervise(environment, after) { worker in
+                    do {
+                        try endingByFault(json: json) { try withDevice { try body(try GuestDisk($0), worker) } }
+                        return 0
+                    } catch {
+                        let message = DPMSim.fullMessage(for: error)
+                        if !message.isEmpty { Terminal.errors.line(message) }
+                        return DPMSim.exitCode(for: error).rawValue
+                    }
+                }
+            }
             try withDevice { try body(try GuestDisk($0), worker) }
         }
     }
 
-    private func supervise(_ environment: [String: String], _ after: () -> Void) throws {
-        var work = SupervisedWork(
+    private func supervise(
+        _ environment: [String: String], _ after: () -> Void, _ work: @escaping (SupervisedWork.Worker) -> Int32
+    ) throws {
+        var supervision = SupervisedWork(
             program: "/proc/self/exe", arguments: Array(CommandLine.arguments.dropFirst()),
             limits: .init(cpuSeconds: timeLimit, silentSeconds: 2 * timeLimit, memory: memoryLimit.count), object: name)
-        work.environment = environment
+        supervision.environment = environment
         let line = ByteProgress()
         let show = line.callback
         let status: Int32
@@ -81,7 +94,7 @@ struct FilesOptions: ParsableArguments {
                 line.clear()
                 after()
             }
-            status = try work.run { $1 > 0 ? show($0, $1) : !Interrupt.isAsked }
+            status = try supervision.run(copied: work) { $1 > 0 ? show($0, $1) : !Interrupt.isAsked }
         }
         if status != 0 { throw ExitCode(status) }
     }

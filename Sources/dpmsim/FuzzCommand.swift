@@ -228,6 +228,11 @@ struct FuzzRun {
         for verdict in verdicts where !verdict.holds {
             problems.append("point: of \(verdict.machine) at \(setting.clock.text(verdict.at)): \(verdict.problems[0])")
         }
+        for recovery in plane.recoveries where !recovery.holds {
+            problems.append(
+                "recovery: \(recovery.number) of \(recovery.machine) at \(setting.clock.text(recovery.at)): "
+                    + recovery.problems[0])
+        }
         for machine in plane.realMachines {
             let name = setting.world.machines[machine].name
             let record = outcome.replicas.first { $0.machine == machine.index }

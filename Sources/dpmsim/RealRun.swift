@@ -62,6 +62,11 @@ struct RealRun {
                 "recovery point of \(point.machine) at \(clock.text(point.at)): "
                     + point.problems.joined(separator: "; "))
         }
+        for recovery in plane.recoveries where !recovery.holds {
+            differences.append(
+                "recovery \(recovery.number) of \(recovery.machine) at \(clock.text(recovery.at)): "
+                    + recovery.problems.joined(separator: "; "))
+        }
         for machine in plane.realMachines {
             guard let replica = outcome.replicas.first(where: { $0.machine == machine.index }) else { continue }
             let (booked, held) = (replica.replica + replica.points, try plane.held(machine))
@@ -75,10 +80,21 @@ struct RealRun {
             summary: "\(count) real machine\(count == 1 ? "" : "s"): \(points.count) recovery points read back, "
                 + "\(Bytes(points.reduce(0) { $0 + $1.compared }).rounded), "
                 + (failed == 0 ? "each as its disks were" : "\(failed) of them not as their disks were")
+                + recoveries
                 + (plane.leftovers == 0
                     ? "" : "; \(plane.leftovers) differencing disks were left behind by failures, found and merged"),
             differences: differences,
             faults: plane.faults.map { "\($0.machine) at \(clock.text($0.at)): \($0.cause)" })
+    }
+
+    private var recoveries: String {
+        let all = plane.recoveries
+        guard !all.isEmpty else { return "" }
+        let failed = all.count { !$0.holds }
+        let files = all.reduce(0) { $0 + $1.files }
+        return "; \(all.count) recover\(all.count == 1 ? "y" : "ies"), "
+            + (files == 0 ? "" : "\(files) file\(files == 1 ? "" : "s") among them, ")
+            + (failed == 0 ? "each as its recovery point" : "\(failed) of them not as their recovery points")
     }
 
     /// Says what came of the real machines.

@@ -123,6 +123,35 @@ private let notes = "/configuration/properties/notes"
         #expect(fault?.id == "VMCX-CHECKSUM")
     }
 
+    @Test("a new file has what was put into it, every checksum right, and takes other texts like one of Hyper-V")
+    func makes() throws {
+        let entries: [(path: String, value: VMCXFile.Value)] = [
+            (machineName, .string("Größe")), (disk, .string("D:\\vm.vhdx")),
+            (disk.replacing("pathname", with: "type"), .string("VHD")),
+            ("/configuration/properties/version", .int(0x900)),
+            ("/a/b/c/uint", .uint(.max)), ("/a/b/double", .double(1.5)), ("/a/bool", .bool(true)),
+            ("/a/bytes", .bytes([1, 2, 3])), (notes, .string("")),
+        ]
+        let bytes = try VMCX.make(entries, name: "new")
+        let file = try parse(bytes)
+        #expect(VMCX.dump(bytes, name: "new").flatMap(\.problems) == [])
+        #expect(file.name == "Größe")
+        #expect(file.configurationVersion == "9.0")
+        #expect(file.disks.map(\.path) == ["D:\\vm.vhdx"])
+        #expect(file.entries.map(\.path) == entries.map(\.path).sorted())
+        for entry in entries { #expect(file.value(entry.path) == entry.value) }
+        let path = "E:\\" + String(repeating: "folder\\", count: 80) + "vm.vhdx"
+        let edited = try parse(VMCX.edit(bytes, name: "new", setting: [disk: path, machineName: "x"]))
+        #expect(edited.disks.map(\.path) == [path])
+        #expect(edited.entries.count == entries.count)
+        for long in [(notes, String(repeating: "n", count: 1024)), ("/" + String(repeating: "k", count: 300), "v")] {
+            let fault = #expect(throws: StorageFault.self) {
+                try VMCX.make([(long.0, .string(long.1))], name: "new")
+            }
+            #expect(fault?.id == "VMCX-ROOM")
+        }
+    }
+
     @Test("no damaged file makes the reader or the dump end otherwise than well", arguments: [1, 2, 3] as [UInt64])
     func hostile(seed: UInt64) throws {
         var numbers = Probe.Numbers(seed: seed)

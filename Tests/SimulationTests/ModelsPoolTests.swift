@@ -51,6 +51,22 @@ struct ModelsPoolTests {
         #expect(chain.used == 100)
     }
 
+    @Test func `PRC-3 obeyed: what a replica has no more stays with the newest point that had it`() {
+        var chain = PointChain()
+        chain.applyChanges(overwritten: 0, new: 100)
+        chain.addPoint(at: at(0), consistency: .application, inconsistentBefore: .zero)
+        // 20 bytes became zeros, 10 are others now, 5 are new.
+        chain.applyChanges(overwritten: 30, new: 5)
+        chain.empty(20)
+        #expect(chain.replica == 85 && chain.pointBytes == 30 && chain.used == 115)
+        chain.checkInvariants()
+        var pool = pool(.modern, 10)
+        #expect(pool.take(owner: 0, replica: 3_000, points: 1_000, volume: 0, autoGrow: true, at: at(0)) == 0)
+        let free = pool.free(of: 0)
+        pool.give(owner: 0, replica: 1_000, volume: 0)
+        #expect(pool.free(of: 0) == free + 1_000)
+    }
+
     @Test func `bytes are conserved over 20 000 random steps`() {
         let seed: UInt64 = 20_261_123
         var draws = RandomStream(seed: seed, name: "chain")

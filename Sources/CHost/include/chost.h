@@ -1,4 +1,4 @@
-// What the host has and Swift's C library module lacks: checksums by the processor's instructions, holes, early write-out.
+// What the host has and Swift's C library module lacks: checksums by the processor's instructions, holes, early write-out, fork.
 #ifndef CHOST_H
 #define CHOST_H
 #include <stddef.h>
@@ -20,4 +20,6 @@ void chost_write_soon(int file, int64_t offset, int64_t count);
 int64_t chost_seek(int file, int64_t from, int hole);
 /// Fills `bytes` with the system's random numbers; 0, or -1 and errno.
 int chost_random(void *bytes, size_t count);
+/// A copy of this process, as fork(2) makes it: 0 in the copy, its number here, -1 and errno on failure.
+int chost_fork(void);
 #endif

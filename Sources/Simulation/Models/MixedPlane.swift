@@ -36,6 +36,8 @@ final class MixedPlane: DataPlane {
         plane(machine).superseded(machine, since: since, until: until)
     }
 
+    func emptied(_ machine: Ref<Machine>, at time: SimTime) -> Bytes { plane(machine).emptied(machine, at: time) }
+
     func recoverable(_ order: RecoveryOrder) throws(PlaneFault) -> Bytes {
         try plane(order.request.machine).recoverable(order)
     }

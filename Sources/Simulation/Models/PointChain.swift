@@ -44,6 +44,13 @@ struct PointChain {
         used += overwritten
     }
 
+    /// Blocks of the replica, of which the newest point was told by `applyChanges`, are not in it any more.
+    mutating func empty(_ bytes: Int64) {
+        precondition(0 <= bytes && bytes <= replica, "cannot empty \(bytes) of \(replica) bytes")
+        replica -= bytes
+        used -= bytes
+    }
+
     /// Removes a point. Between its neighbours, blocks that changed on both of its sides are held by nobody else.
     ///
     /// - Parameter mergedUnique: For a point with an older neighbour: how many distinct blocks changed from that neighbour

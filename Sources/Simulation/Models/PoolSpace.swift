@@ -119,10 +119,11 @@ struct PoolSpace {
         allocations[a].pointSize = 0
     }
 
-    /// Gives back what pruned points held; on legacy storage it stays inside the recovery point volume.
-    mutating func give(owner: Int, points: Int64, volume: Int) {
-        disks[volume].stored -= points
+    /// Gives back what pruned points held, or what a replica has no more; on legacy storage it stays inside the volume of its kind.
+    mutating func give(owner: Int, replica: Int64 = 0, points: Int64 = 0, volume: Int) {
+        disks[volume].stored -= replica + points
         guard disks[volume].kind == .legacy else { return }
+        allocations[Int(allocationOf[owner])].replicaUsed -= replica
         allocations[Int(allocationOf[owner])].pointUsed -= points
     }
 }

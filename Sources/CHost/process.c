@@ -1,0 +1,4 @@
+#include "chost.h"
+#include <unistd.h>
+
+int chost_fork(void) { return fork(); }
