@@ -6,4 +6,6 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     case forgottenCrash = "forgotten-crash"
     /// Pruned points stay in the pool.
     case keptPoint = "kept-point"
+    /// A set on tape ends without its last run of data.
+    case lostTapePart = "lost-tape-part"
 }

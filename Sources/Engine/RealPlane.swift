@@ -9,24 +9,25 @@ public import Units
 /// The data plane of machines whose bytes are real: their guests write into image files, their backups go block by block into a
 /// storage pool, and what was backed up can be read back.
 ///
-/// Everything lies in one folder: `machines/<name>/` the disks, `pools/<server>/` the pool of each DPM server. Facts are those of the
-/// files times the machine's scale. Used by one thread.
+/// Everything lies in one folder: `machines/<name>/` the disks, `pools/<server>/` the pool of each DPM server, `tapes/<library>/` the
+/// cartridges of each tape library. Facts are those of the files times the machine's scale. Used by one thread.
 public final class RealPlane: LivingPlane {
-    private let world: World
-    private let clock: CivilClock
+    let world: World
+    let clock: CivilClock
     private let folder: String
-    private let files: any FileSystem
+    let files: any FileSystem
     private let access: ImageAccess
     private let seed: UInt64
     private var machines: [Int32: RealMachine] = [:]
     private var pools: [Int32: Pool] = [:]
     private var load: (any DataPlane)?
     private let planted: PlantedBug?
+    let tapes: RealTapes
     /// Plain bytes per byte on the wire, by machine.
     private var wireRatios: [Double]
     private var server: [Int32]
     /// What went wrong beneath, in the order of time, with the machine it went wrong for.
-    public private(set) var faults: [(machine: String, at: SimTime, cause: String)] = []
+    public internal(set) var faults: [(machine: String, at: SimTime, cause: String)] = []
 
     /// Makes the disks of all real machines, and empty pools.
     /// - Parameters:
@@ -38,6 +39,9 @@ public final class RealPlane: LivingPlane {
         planted: PlantedBug? = nil
     ) throws(StorageFault) {
         self.planted = planted
+        tapes = RealTapes(
+            world: world, seed: seed, folder: folder + "/tapes", files: files,
+            began: Int64(clock.startDate.daysSince1970) * 86_400, planted: planted)
         (self.world, self.seed, self.clock, self.folder, self.files) = (world, seed, clock, folder, files)
         access = ImageAccess(files, guids: SequentialGUIDs(seed: seed))
         wireRatios = [Double](repeating: 1, count: world.machines.count)
@@ -94,16 +98,18 @@ public final class RealPlane: LivingPlane {
     public func close() throws(StorageFault) {
         for index in machines.keys.sorted() { for disk in machines[index]!.disks { try disk.close() } }
         for index in pools.keys.sorted() { try pools[index]!.close() }
+        tapes.close()
     }
 
     public func follow(_ load: any DataPlane) { self.load = load }
 
     /// Real machines, in the order of the scenario.
     public var realMachines: [Ref<Machine>] { machines.keys.sorted().map { Ref(raw: $0) } }
+    func isReal(_ machine: Ref<Machine>) -> Bool { machines[machine.index] != nil }
 
     // MARK: The guest
 
-    private func scale(_ machine: Ref<Machine>) -> Int64 { world.machines[machine].real?.scale ?? 1 }
+    func scale(_ machine: Ref<Machine>) -> Int64 { world.machines[machine].real?.scale ?? 1 }
 
     /// How far the guest is at a moment, by the intensity of the plane it follows.
     private func progress(_ machine: Ref<Machine>, at time: SimTime) -> (overwrites: Int64, grown: Int64) {
@@ -282,7 +288,7 @@ public final class RealPlane: LivingPlane {
                 try source(disk).read(into: ours, at: offset)
                 do throws(StorageFault) {
                     try device.read(into: theirs, at: offset)
-                    if UnsafeRawBufferPointer(ours).elementsEqual(UnsafeRawBufferPointer(theirs)) { continue }
+                    if UnsafeRawBufferPointer(ours).holds(UnsafeRawBufferPointer(theirs)) { continue }
                 } catch {
                     // A block the pool cannot read is one that differs: the check mends it.
                     guard error.kind == .damaged else { throw error }
@@ -435,7 +441,7 @@ public final class RealPlane: LivingPlane {
         }
     }
 
-    private func reported(
+    func reported(
         _ machine: Ref<Machine>, _ time: SimTime, _ body: () throws(StorageFault) -> Void
     ) throws(PlaneFault) {
         do throws(StorageFault) { try body() } catch {
@@ -444,11 +450,11 @@ public final class RealPlane: LivingPlane {
         }
     }
 
-    private func note(_ machine: Ref<Machine>, _ time: SimTime, _ fault: StorageFault) {
+    func note(_ machine: Ref<Machine>, _ time: SimTime, _ fault: StorageFault) {
         faults.append((world.machines[machine].name, time, fault.description))
     }
 
-    private func seconds(_ time: SimTime) -> Int64 {
+    func seconds(_ time: SimTime) -> Int64 {
         Int64(clock.startDate.daysSince1970) * 86_400 + time.nanoseconds / 1_000_000_000
     }
 

@@ -69,12 +69,18 @@ struct RealRun {
                 differences.append("\(names[Int(machine.index)]): \(booked) are booked, its pool holds \(held)")
             }
         }
+        let tapes = try plane.verifyTapes(outcome.tapeSets)
+        differences += tapes.problems
         let count = plane.realMachines.count
         let failed = points.count { !$0.holds }
         return Verdict(
             summary: "\(count) real machine\(count == 1 ? "" : "s"): \(points.count) recovery points read back, "
                 + "\(Bytes(points.reduce(0) { $0 + $1.compared }).rounded), "
                 + (failed == 0 ? "each as its disks were" : "\(failed) of them not as their disks were")
+                + (tapes.sets == 0
+                    ? ""
+                    : "; \(tapes.sets) tape sets read back, \(Bytes(tapes.compared).rounded)"
+                        + (tapes.problems.isEmpty ? ", each as its disks were" : ""))
                 + (plane.leftovers == 0
                     ? "" : "; \(plane.leftovers) differencing disks were left behind by failures, found and merged"),
             differences: differences,
