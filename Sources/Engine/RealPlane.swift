@@ -21,7 +21,7 @@ public final class RealPlane: LivingPlane {
     private var machines: [Int32: RealMachine] = [:]
     private var pools: [Int32: Pool] = [:]
     private var load: (any DataPlane)?
-    private let planted: PlantedBug?
+    let planted: PlantedBug?
     let tapes: RealTapes
     /// Plain bytes per byte on the wire, by machine.
     private var wireRatios: [Double]
@@ -350,7 +350,8 @@ public final class RealPlane: LivingPlane {
                 sources.append(DiskSource(name: disk.name, device: try source(disk), changes: .ranges([])))
             }
             let facts = try pool(of: machine).synchronize(
-                real.name, sources, at: seconds(snapshot), recoveryPoint: true, label: clock.text(snapshot))
+                real.name, sources, at: seconds(snapshot), recoveryPoint: true,
+                label: PointLabel.text(snapshot, clock))
             real.notePoint(at: snapshot, number: facts.point)
         }
     }
@@ -431,6 +432,19 @@ public final class RealPlane: LivingPlane {
         let pool = try Pool.create(at: path, on: files, guids: access.guids, time: seconds(.start))
         pools[index] = pool
         return pool
+    }
+
+    /// Opens the pool of a DPM server again, as whoever knows nothing of it.
+    func reopenPool(of server: Ref<DPMServer>) throws(StorageFault) {
+        guard let pool = pools[server.index] else { return }
+        let path = pool.path
+        try pool.close()
+        pools[server.index] = nil
+        pools[server.index] = try Pool.open(path, on: files)
+    }
+
+    func isProtected(_ machine: Ref<Machine>, by server: Ref<DPMServer>) -> Bool {
+        self.server[Int(machine.index)] == server.index
     }
 
     private func ranges(_ blocks: [RealMachine.Place], _ disk: Int, _ size: Int64) -> [Range<Int64>] {

@@ -21,6 +21,8 @@ final class RealTapes {
     private var begun: [Int32: [TapePart]] = [:]
     /// The latest moment anybody told of, seconds since 1970.
     private(set) var now: Int64
+    /// Databases that were lost, so that each library that is made anew is another one.
+    private var losses: UInt64 = 0
 
     /// - Parameters:
     ///   - folder: where each library has a folder; made when the first one is.
@@ -44,7 +46,7 @@ final class RealTapes {
         folder + "/" + RealPlane.fileName(world.libraries[library].name, Int(library.index))
     }
 
-    private func stores(of library: Ref<TapeLibrary>) -> CertificateStores {
+    func stores(of library: Ref<TapeLibrary>) -> CertificateStores {
         CertificateStores(
             folder: path(of: library) + "/certificates", on: files, secrets: secrets(UInt64(library.index)))
     }
@@ -74,13 +76,33 @@ final class RealTapes {
     /// Names a set for ever: by its number alone, so that it need not be remembered.
     func identifier(of set: Int32) -> GUID { guids(salt(set)).next() }
 
+    func isLibrary(_ library: Ref<TapeLibrary>, of server: Ref<DPMServer>) -> Bool {
+        world.libraries[library].server == server
+    }
+
+    /// Forgets a library, and whatever was being written; its cartridges stay.
+    func withoutMemory(_ library: Ref<TapeLibrary>, at time: Int64) throws(StorageFault) -> MediaLibrary {
+        now = max(now, time)
+        begun = begun.filter { world.groups[$0.value[0].group].tape?.library != library }
+        libraries[library.index] = nil
+        try files.remove(path(of: library) + "/library.json")
+        losses += 1
+        let media = try create(library)
+        libraries[library.index] = media
+        return media
+    }
+
+    private func create(_ library: Ref<TapeLibrary>) throws(StorageFault) -> MediaLibrary {
+        try MediaLibrary.create(
+            world.libraries[library].name, hardware(library), at: path(of: library), files: files,
+            store: CartridgeFiles(files), guids: guids(2 << 32 | losses << 16 | UInt64(library.index)))
+    }
+
     private func media(_ library: Ref<TapeLibrary>) throws(StorageFault) -> MediaLibrary {
         if let media = libraries[library.index] { return media }
         try files.makeFolder(folder)
         let path = path(of: library)
-        let media = try MediaLibrary.create(
-            world.libraries[library].name, hardware(library), at: path, files: files, store: CartridgeFiles(files),
-            guids: guids(2 << 32 | UInt64(library.index)))
+        let media = try create(library)
         let barcodes = shelf(library).map { barcode(Ref($0)) }
         _ = try media.add(barcodes, guids: guids(UInt64(library.index)), at: now)
         _ = try media.fastInventory(at: now, identify: TapeFinding.of)

@@ -63,6 +63,8 @@ public enum Happening: Sendable, Hashable {
     case stopProtection(Ref<Machine>, deletesData: Bool)
     /// Live migration; with a volume, its storage moves too (LIV-1 to LIV-6).
     case migration(Ref<Machine>, to: Ref<Host>, storage: Ref<Volume>?)
+    /// The DPM server's database is lost, and the server is down; it is rebuilt from pool and tapes (dpm-facts 6.6).
+    case databaseLoss(Ref<DPMServer>)
 }
 
 /// A moment in the course of a job: the begin of a step, or so much of its transfer.

@@ -44,6 +44,8 @@ enum EventKind: UInt16 {
     case tapeRerun = 23
     /// The time of a group's scheduled checks is over; subject: group, argument: when they were due.
     case checkWindowEnd = 24
+    /// A DPM server's lost database is there again; subject: server, detail: line of the script.
+    case databaseRebuilt = 26
 }
 
 extension Event {

@@ -35,6 +35,7 @@ struct RunState {
     var machineCount: [Int] = []
     var hostUp: [Bool] = []
     var serverUp: [Bool] = []
+    var databaseLost: [Bool] = []
     var linkUp: [Bool] = []
     var poolVolumeUp: [Bool] = []
     var volumeFull: [Bool] = []
@@ -97,6 +98,7 @@ struct RunState {
         colocatedOwner = Array(repeating: nil, count: setting.world.groups.count)
         hostUp = Array(repeating: true, count: world.hosts.count)
         serverUp = Array(repeating: true, count: world.servers.count)
+        databaseLost = Array(repeating: false, count: world.servers.count)
         linkUp = Array(repeating: true, count: world.links.count)
         poolVolumeUp = Array(repeating: true, count: world.poolVolumes.count)
         volumeFull = Array(repeating: false, count: world.volumes.count)
@@ -193,6 +195,7 @@ struct RunState {
         case .throttleChange: throttleChange(group: subject)
         case .secondaryDue: secondaryDue(group: subject)
         case .migrationEnd: migrationEnded(machine: subject)
+        case .databaseRebuilt: databaseRebuilt(server: subject, line: detail)
         }
     }
 

@@ -57,6 +57,7 @@ struct RealInstallation {
         var outcome: RunOutcome
         var plane: RealPlane
         var jobs: [JobRecord]
+        var incidents: [IncidentRecord]
     }
 
     func run(on files: any FileSystem = SimulatedDisk(), in folder: String = "/real") throws -> Result {
@@ -66,17 +67,19 @@ struct RealInstallation {
             planted: planted)
         let notebook = Notebook()
         let outcome = Run(setting: setting, ledger: notebook, real: plane, checksInvariants: true).finish()
-        return Result(setting: setting, outcome: outcome, plane: plane, jobs: notebook.jobs)
+        return Result(
+            setting: setting, outcome: outcome, plane: plane, jobs: notebook.jobs, incidents: notebook.incidents)
     }
 }
 
 /// Keeps the jobs of a run.
 final class Notebook: Ledger {
     var jobs: [JobRecord] = []
+    var incidents: [IncidentRecord] = []
     func note(_ job: JobRecord) { jobs.append(job) }
     func note(_ alert: AlertRecord) {}
     func note(_ missed: MissedPoint) {}
-    func note(_ incident: IncidentRecord) {}
+    func note(_ incident: IncidentRecord) { incidents.append(incident) }
     func note(_ change: ReplicaChange) {}
     func note(_ move: MachineMove) {}
     func notePool(_ level: Level) {}
