@@ -229,6 +229,9 @@ extension RunState {
         poolVolumeUp[v] = false
         raise(world.poolVolumes[volume].kind == .modern ? 33518 : 3120, .poolVolume, v)
         breakJobs(incident: i, error: 31208) { state, job in state.machines[job.machine].poolVolume == volume.index }
+        breakStreams(error: 31208, incident: i) { state, stream in
+            stream.set >= 0 && state.machines[state.tape.sets[Int(stream.set)].machine].poolVolume == volume.index
+        }
         for m in machines.indices where machines[m].poolVolume == volume.index {
             incidents[i].machines += 1
             if machines[m].replica == .ok || machines[m].replica == .inconsistent {

@@ -244,6 +244,10 @@ extension RunState {
         let member = stream.queue.last!
         // Its data may have been deleted while it waited for its turn.
         if stream.record == nil, machines[member].lastPoint == .never { return skipSet(s, error: 30126) }
+        // Or what it is to be read from may be missing.
+        if stream.record == nil, !poolVolumeUp[Int(machines[member].poolVolume)] {
+            return skipSet(s, error: 31208)
+        }
         if stream.record == nil {
             stream.record = tapeRecord(member, group: stream.group)
             stream.record!.attempt = stream.attempt
