@@ -60,7 +60,7 @@ let package = Package(
             ], swiftSettings: hot),
         .target(
             name: "Engine",
-            dependencies: ["Jobs", "StoragePool", "GuestFiles", "DiskImages", "Files", "Protection", "Units"],
+            dependencies: ["Jobs", "StoragePool", "Tape", "GuestFiles", "DiskImages", "Files", "Protection", "Units"],
             exclude: ["README.md"], swiftSettings: strict),
         .executableTarget(
             name: "dpmsim",
@@ -107,7 +107,7 @@ let package = Package(
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "Engine", "Simulation", "Scenario", "Jobs", "StoragePool", "GuestFiles", "DiskImages", "Files",
+                "Engine", "Simulation", "Scenario", "Jobs", "StoragePool", "Tape", "GuestFiles", "DiskImages", "Files",
                 "Protection", "Units",
             ], swiftSettings: strict),
         // Runs the built program in processes of its own.

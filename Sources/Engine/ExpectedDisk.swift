@@ -14,14 +14,15 @@ final class ExpectedDisk: BlockDevice {
     private let blocks: [Int64]
     private static let unit = Int64(BlockContent.size)
 
-    /// - Parameter versions: of each place of the machine.
-    init(_ real: RealMachine, disk index: Int, versions: [UInt64]) {
+    init(_ held: DiskContent, disk index: Int) {
+        let real = held.real
         (name, size) = ("\(real.disks[index].name) of \(real.name) as it was", real.disks[index].size)
         (content, origin) = (real.content, real.origins[index])
         sectorSize = real.disks[index].sectorSize
         var written: [Int64: (place: Int, version: UInt64)] = [:]
-        for (place, location) in real.places.enumerated() where location.disk == index && versions[place] > 0 {
-            written[location.block] = (place, versions[place])
+        for (place, location) in real.places.enumerated() where location.disk == index {
+            let version = held.version(ofPlace: place)
+            if version > 0 { written[location.block] = (place, version) }
         }
         self.written = written
         blocks = written.keys.sorted()

@@ -8,4 +8,10 @@ public enum PlantedBug: String, CaseIterable, Sendable {
     case keptPoint = "kept-point"
     /// A recovery leaves out the last block.
     case skippedBlock = "skipped-block"
+    /// A set on tape ends without its last run of data.
+    case lostTapePart = "lost-tape-part"
+    /// A rebuilt database lacks the oldest recovery point of each machine.
+    case forgottenPoint = "forgotten-point"
+    /// A rebuilt database lacks the first set on tape.
+    case forgottenSet = "forgotten-set"
 }

@@ -24,27 +24,29 @@ extension RealPlane {
     }
 
     public func verify(_ machine: Ref<Machine>) throws(StorageFault) -> [PointVerdict] {
-        let (real, history) = expected(machine)
+        let real = expected(machine).real
         var verdicts: [PointVerdict] = []
         for point in real.points {
-            let whole = real.wholeAt.last { $0 <= point.at } ?? point.at
             let verification = PointVerification(
-                real: real, now: history(point.at), pageFile: history(whole), pool: try pool(of: machine),
-                number: point.number)
+                content: content(machine, at: point.at), pool: try pool(of: machine), number: point.number)
             let (compared, problems) = try verification.run()
             verdicts.append(
                 PointVerdict(machine: real.name, at: point.at, compared: compared, problems: problems))
         }
         return verdicts
     }
+
+    /// What a machine's recovery point of a moment has to hold.
+    func content(_ machine: Ref<Machine>, at time: SimTime) -> DiskContent {
+        let (real, history) = expected(machine)
+        let whole = real.wholeAt.last { $0 <= time } ?? time
+        return DiskContent(real, history(time), pageFile: history(whole))
+    }
 }
 
 /// One recovery point against the guest's history.
 private struct PointVerification {
-    let real: RealMachine
-    let now: GuestHistory
-    /// Page files stay as they were when last everything travelled.
-    let pageFile: GuestHistory
+    let content: DiskContent
     let pool: Pool
     let number: Int64
     private static let problemLimit = 5
@@ -52,22 +54,20 @@ private struct PointVerification {
     func run() throws(StorageFault) -> (compared: Int64, problems: [String]) {
         var problems: [String] = []
         var compared: Int64 = 0
-        let unit = BlockContent.size
-        let (found, wanted) = (Buffer(count: unit), Buffer(count: unit))
-        var placeOf: [RealMachine.Place: Int] = [:]
-        for (index, place) in real.places.enumerated() { placeOf[place] = index }
-        let facts = try pool.disks(of: real.name, at: number)
-        for (index, disk) in real.disks.enumerated() {
+        let (found, wanted) = (Buffer(count: BlockContent.size), Buffer(count: BlockContent.size))
+        let name = content.real.name
+        let facts = try pool.disks(of: name, at: number)
+        for (index, disk) in content.real.disks.enumerated() {
             guard facts.contains(where: { $0.name == disk.name && $0.size == disk.size }) else {
                 problems.append("\(disk.name) of \(disk.size) bytes is not among its disks")
                 continue
             }
-            let device = try pool.device(of: real.name, at: number, disk: disk.name)
-            for block in 0..<(disk.size + Int64(unit) - 1) / Int64(unit) {
-                let offset = block * Int64(unit)
-                let count = Int(min(Int64(unit), disk.size - offset))
+            let device = try pool.device(of: name, at: number, disk: disk.name)
+            for block in content.blocks(index) {
+                let offset = block * Int64(BlockContent.size)
+                let count = content.count(index, block)
                 let (ours, theirs) = (wanted[0..<count], found[0..<count])
-                try fill(ours, index, block, placeOf[RealMachine.Place(disk: index, block: block)])
+                try content.fill(ours, index, block)
                 do throws(StorageFault) {
                     try device.read(into: theirs, at: offset)
                 } catch {
@@ -82,19 +82,5 @@ private struct PointVerification {
             }
         }
         return (compared, problems)
-    }
-
-    private func fill(
-        _ buffer: UnsafeMutableRawBufferPointer, _ disk: Int, _ block: Int64, _ place: Int?
-    ) throws(StorageFault) {
-        if let place {
-            let version = place < real.pageFile ? pageFile.versions[place] : now.versions[place]
-            if version > 0 { return real.content.fill(buffer, block: Int64(place), version: version) }
-        }
-        if let origin = real.origins[disk] {
-            try origin.read(into: buffer, at: block * Int64(BlockContent.size))
-        } else {
-            buffer.initializeMemory(as: UInt8.self, repeating: 0)
-        }
     }
 }

@@ -76,18 +76,8 @@ extension RealPlane {
 
     /// The machine's disks as a recovery point has them: page files as they were when everything travelled last (PRC-5).
     private func expectedDisks(_ machine: Ref<Machine>, at point: SimTime) -> [ExpectedDisk] {
-        let real = machines[machine.index]!
-        let versions = versions(machine, at: point)
-        return real.disks.indices.map { ExpectedDisk(real, disk: $0, versions: versions) }
-    }
-
-    private func versions(_ machine: Ref<Machine>, at point: SimTime) -> [UInt64] {
-        let real = machines[machine.index]!
-        var versions = history(machine, at: point).versions
-        guard let whole = real.wholeAt.last(where: { $0 <= point }), whole < point else { return versions }
-        let pageFile = history(machine, at: whole).versions
-        for place in 0..<real.pageFile { versions[place] = pageFile[place] }
-        return versions
+        let content = content(machine, at: point)
+        return content.real.disks.indices.map { ExpectedDisk(content, disk: $0) }
     }
 
     /// Numbers of the disks that an order names; pass-through disks are none of a real machine's.
@@ -154,7 +144,7 @@ extension RealPlane {
         let real = machines[machine.index]!
         let numbers = try disks(of: order)
         let expected = expectedDisks(machine, at: order.point)
-        let past = versions(machine, at: order.point)
+        let past = content(machine, at: order.point).versions
         let pastGrowth = history(machine, at: order.point).grown
         let replica = real.replicaAt.map { history(machine, at: $0) }
         let work = OriginalRecovery(real: real, number: order.number, access: access, created: created(time))

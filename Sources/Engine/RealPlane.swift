@@ -9,11 +9,11 @@ public import Units
 /// The data plane of machines whose bytes are real: their guests write into image files, their backups go block by block into a
 /// storage pool, and what was backed up can be read back.
 ///
-/// Everything lies in one folder: `machines/<name>/` the disks, `pools/<server>/` the pool of each DPM server. Facts are those of the
-/// files times the machine's scale. Used by one thread.
+/// Everything lies in one folder: `machines/<name>/` the disks, `pools/<server>/` the pool of each DPM server, `tapes/<library>/` the
+/// cartridges of each tape library. Facts are those of the files times the machine's scale. Used by one thread.
 public final class RealPlane: LivingPlane {
     let world: World
-    private let clock: CivilClock
+    let clock: CivilClock
     let folder: String
     let files: any FileSystem
     let access: ImageAccess
@@ -22,11 +22,12 @@ public final class RealPlane: LivingPlane {
     private var pools: [Int32: Pool] = [:]
     private var load: (any DataPlane)?
     let planted: PlantedBug?
+    let tapes: RealTapes
     /// Plain bytes per byte on the wire, by machine.
     private var wireRatios: [Double]
     private var server: [Int32]
     /// What went wrong beneath, in the order of time, with the machine it went wrong for.
-    public private(set) var faults: [(machine: String, at: SimTime, cause: String)] = []
+    public internal(set) var faults: [(machine: String, at: SimTime, cause: String)] = []
 
     /// What came of each recovery, in the order of time.
     public internal(set) var recoveries: [RecoveryVerdict] = []
@@ -41,6 +42,9 @@ public final class RealPlane: LivingPlane {
         planted: PlantedBug? = nil
     ) throws(StorageFault) {
         self.planted = planted
+        tapes = RealTapes(
+            world: world, seed: seed, folder: folder + "/tapes", files: files,
+            began: Int64(clock.startDate.daysSince1970) * 86_400, planted: planted)
         (self.world, self.seed, self.clock, self.folder, self.files) = (world, seed, clock, folder, files)
         access = ImageAccess(files, guids: SequentialGUIDs(seed: seed))
         wireRatios = [Double](repeating: 1, count: world.machines.count)
@@ -97,12 +101,14 @@ public final class RealPlane: LivingPlane {
     public func close() throws(StorageFault) {
         for index in machines.keys.sorted() { for disk in machines[index]!.disks { try disk.close() } }
         for index in pools.keys.sorted() { try pools[index]!.close() }
+        tapes.close()
     }
 
     public func follow(_ load: any DataPlane) { self.load = load }
 
     /// Real machines, in the order of the scenario.
     public var realMachines: [Ref<Machine>] { machines.keys.sorted().map { Ref(raw: $0) } }
+    func isReal(_ machine: Ref<Machine>) -> Bool { machines[machine.index] != nil }
 
     // MARK: The guest
 
@@ -354,7 +360,8 @@ public final class RealPlane: LivingPlane {
                 sources.append(DiskSource(name: disk.name, device: try source(disk), changes: .ranges([])))
             }
             let facts = try pool(of: machine).synchronize(
-                real.name, sources, at: seconds(snapshot), recoveryPoint: true, label: clock.text(snapshot))
+                real.name, sources, at: seconds(snapshot), recoveryPoint: true,
+                label: PointLabel.text(snapshot, clock))
             real.notePoint(at: snapshot, number: facts.point)
         }
     }
@@ -438,6 +445,19 @@ public final class RealPlane: LivingPlane {
         return pool
     }
 
+    /// Opens the pool of a DPM server again, as whoever knows nothing of it.
+    func reopenPool(of server: Ref<DPMServer>) throws(StorageFault) {
+        guard let pool = pools[server.index] else { return }
+        let path = pool.path
+        try pool.close()
+        pools[server.index] = nil
+        pools[server.index] = try Pool.open(path, on: files)
+    }
+
+    func isProtected(_ machine: Ref<Machine>, by server: Ref<DPMServer>) -> Bool {
+        self.server[Int(machine.index)] == server.index
+    }
+
     private func ranges(_ blocks: [RealMachine.Place], _ disk: Int, _ size: Int64) -> [Range<Int64>] {
         let unit = Int64(BlockContent.size)
         return blocks.compactMap { place in
@@ -446,7 +466,7 @@ public final class RealPlane: LivingPlane {
         }
     }
 
-    private func reported(
+    func reported(
         _ machine: Ref<Machine>, _ time: SimTime, _ body: () throws(StorageFault) -> Void
     ) throws(PlaneFault) {
         do throws(StorageFault) { try body() } catch {
@@ -459,7 +479,7 @@ public final class RealPlane: LivingPlane {
         faults.append((world.machines[machine].name, time, fault.description))
     }
 
-    private func seconds(_ time: SimTime) -> Int64 {
+    func seconds(_ time: SimTime) -> Int64 {
         Int64(clock.startDate.daysSince1970) * 86_400 + time.nanoseconds / 1_000_000_000
     }
 

@@ -3,11 +3,14 @@ import Glibc
 
 /// The files of this computer.
 public final class HostFiles: FileSystem {
-    public init() {}
+    private let flushes: Bool
+
+    /// - Parameter flushes: nothing is kept from a power cut without it: for what is thrown away, or made again, if this computer dies.
+    public init(flushes: Bool = true) { self.flushes = flushes }
     public var isHost: Bool { true }
 
     public func open(_ path: String, _ access: FileAccess) throws(StorageFault) -> any StoreFile {
-        try HostFile(path: path, access: access)
+        try HostFile(path: path, access: access, flushes: flushes)
     }
 
     public func remove(_ path: String) throws(StorageFault) {
@@ -57,7 +60,7 @@ public final class HostFiles: FileSystem {
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .host("open the folder", path, errno) }
         defer { Glibc.close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw .host("flush the folder", path, errno) }
+        guard !flushes || fsync(descriptor) == 0 else { throw .host("flush the folder", path, errno) }
     }
 
     public func space(at path: String) throws(StorageFault) -> (total: Int64, free: Int64) {
@@ -73,8 +76,10 @@ public final class HostFile: StoreFile {
     public let path: String
     public let descriptor: Int32
     private let closed = OnceFlag()
+    private let flushes: Bool
 
-    public init(path: String, access: FileAccess) throws(StorageFault) {
+    public init(path: String, access: FileAccess, flushes: Bool = true) throws(StorageFault) {
+        self.flushes = flushes
         let flags: Int32 =
             switch access {
             case .read: O_RDONLY
@@ -157,7 +162,7 @@ public final class HostFile: StoreFile {
     }
 
     public func flush() throws(StorageFault) {
-        guard fdatasync(descriptor) == 0 else { throw .host("flush", path, errno) }
+        guard !flushes || fdatasync(descriptor) == 0 else { throw .host("flush", path, errno) }
     }
 
     public func writeSoon(_ range: Range<Int64>) {

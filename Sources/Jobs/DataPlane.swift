@@ -81,6 +81,9 @@ public protocol DataPlane: AnyObject {
     /// The cartridge is written from its beginning again; what it held is gone.
     func eraseTape(_ cartridge: Ref<Cartridge>)
 
+    /// The database of a DPM server is lost: what it knew of recovery points and sets is looked for in its pool and on its tapes.
+    func rebuild(_ server: Ref<DPMServer>, at time: SimTime) -> RebuiltDatabase
+
     // MARK: Recovery
 
     /// What was asked for is where it was asked to be, all of it; or, after a fault, nothing of it is.
@@ -101,6 +104,7 @@ extension DataPlane {
     public func writeToTape(_ part: TapePart) throws(PlaneFault) {}
     public func breakSet(_ part: TapePart) {}
     public func eraseTape(_ cartridge: Ref<Cartridge>) {}
+    public func rebuild(_ server: Ref<DPMServer>, at time: SimTime) -> RebuiltDatabase { RebuiltDatabase() }
     public func recover(_ order: RecoveryOrder, at time: SimTime) throws(PlaneFault) {}
 }
 

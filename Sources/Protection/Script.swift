@@ -65,6 +65,8 @@ public enum Happening: Sendable, Hashable {
     case migration(Ref<Machine>, to: Ref<Host>, storage: Ref<Volume>?)
     /// An operator recovers (REC-1 to REC-7).
     case recover(RecoveryRequest)
+    /// The DPM server's database is lost, and the server is down; it is rebuilt from pool and tapes (dpm-facts 6.6).
+    case databaseLoss(Ref<DPMServer>)
 }
 
 extension Happening {

@@ -38,6 +38,8 @@ public struct Tuning: Sendable, Hashable {
     public var operatorTapeChange = SimDuration.minutes(10)
     public var backHitch = SimDuration.seconds(3)
     public var tapeEarlyWarning = Bytes.gigabytes(5)
+    public var databaseRestore = SimDuration.hours(1)
+    public var synchronizePerPoint = SimDuration.seconds(2)
     public var legacyReplicaFactor = Fraction(partsPerBillion: 1_500_000_000)
     public var legacyPointShare = Fraction.percent(2)
     public var legacyPointMinimum = Bytes.megabytes(1_678)
@@ -160,6 +162,13 @@ public struct Tuning: Sendable, Hashable {
             "tape-hardware 3: 3 s"),
         Parameter(
             "tape-early-warning", .bytes(\.tapeEarlyWarning), "room kept at the end of a tape", "tape-hardware 3: 5 GB"),
+        Parameter(
+            "database-restore", .duration(\.databaseRestore),
+            "making an empty database for a DPM server that lost its own",
+            "chosen; dpm-facts 6.6 names the steps, not their times"),
+        Parameter(
+            "synchronize-per-point", .duration(\.synchronizePerPoint),
+            "DPMSync -Sync, per recovery point that it finds in the pool", "chosen"),
         Parameter(
             "legacy-replica-factor", .fraction(\.legacyReplicaFactor), "replica volume per protected byte, legacy",
             "dpm-facts 2.2: 1.5"),

@@ -119,6 +119,7 @@ extension Builder {
             needed("rate", fields) { $0.rate("rate") }
                 .map { rate in links.many(items, report: report).map { .slowLink($0, rate) } } ?? []
         case "server-outage": servers.many(items, report: report).map { .serverOutage($0) }
+        case "database-loss": servers.many(items, report: report).map { .databaseLoss($0) }
         case "clock-change":
             offset(fields).map { span in servers.many(items, report: report).map { .clockChange($0, by: span) } } ?? []
         case "vmm-outage": vmmServers.many(items, report: report).map { .vmmOutage($0) }

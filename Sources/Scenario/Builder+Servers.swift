@@ -130,7 +130,7 @@ extension Builder {
         for number in before..<before + count {
             let digits = String(number + 1)
             let padded = String(repeating: "0", count: max(0, 6 - prefix.count - digits.count)) + digits
-            let barcode = "\(prefix)\(padded)L\(generation.rawValue)"
+            let barcode = "\(prefix)\(padded)\(LTOFacts.of(generation).barcodeSuffix)"
             world.cartridges.append(Cartridge(barcode: barcode, library: library, generation: generation))
         }
     }

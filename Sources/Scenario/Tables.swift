@@ -109,6 +109,7 @@ enum Tables {
         ("link-outage", "link", [], [], "links that carry nothing"),
         ("slow-link", "link", ["rate"], [], "links that carry only so much"),
         ("server-outage", "DPM server", [], [], "DPM servers that crash, and restart after lasts"),
+        ("database-loss", "DPM server", [], [], "DPM servers that lose their database, and rebuild it after lasts"),
         ("clock-change", "DPM server", ["by"], [], "DPM servers whose clock goes wrong"),
         ("vmm-outage", "VMM server", [], [], "VMM servers that do not answer"),
         ("vmm-helper-stopped", "VMM server", [], [], "VMM servers whose DPM-VMM Helper Service stops"),

@@ -46,6 +46,8 @@ enum EventKind: UInt16 {
     case checkWindowEnd = 24
     /// The throttle of a recovery changes its rate; subject: recovery.
     case recoveryThrottle = 25
+    /// A DPM server's lost database is there again; subject: server, detail: line of the script.
+    case databaseRebuilt = 26
     /// A timed step of a recovery ended; subject: recovery, detail: input, argument: number of the step.
     case recoveryStep = 29
 }

@@ -41,6 +41,7 @@ enum FailureText {
         case 93: "the replica was still being created"
         case 97: "a consistency check was running"
         case 910: "the DPM engine ended while the job ran"
+        case 948: "the database was rebuilt, and the replica not checked since"
         case 976: "the DPM server was down"
         case 214: "there was no space for the recovery point"
         case 31208: "the replica's volume was missing"

@@ -32,7 +32,8 @@ private struct FaultTarget: Hashable {
         case .clockChange(let server, _): self.init(.clock, server.index)
         case .stopProtection(let machine, _): self.init(.protection, machine.index)
         case .cartridgeDamaged, .runCheck, .runBackup, .runSummaryManager, .nodeCrash, .maintenance, .nodeRestart,
-            .linkOutage, .serverOutage, .driveFailure, .robotJam, .poolVolumeOutage, .volumeFull, .migration, .recover:
+            .linkOutage, .serverOutage, .driveFailure, .robotJam, .poolVolumeOutage, .volumeFull, .migration,
+            .databaseLoss, .recover:
             return nil
         }
     }
@@ -89,7 +90,8 @@ extension RunState {
         case .stopProtection(let machine, true): ("Protection stopped, data deleted", world.machines[machine].name)
         case .stopProtection(let machine, false): ("Protection stopped, data kept", world.machines[machine].name)
         case .nodeCrash, .maintenance, .nodeRestart, .linkOutage, .serverOutage, .driveFailure, .robotJam,
-            .poolVolumeOutage, .volumeFull, .migration, .recover:
+            .poolVolumeOutage, .volumeFull, .migration,
+            .databaseLoss, .recover:
             preconditionFailure("\(happening) is begun elsewhere")
         }
     }
@@ -122,7 +124,8 @@ extension RunState {
         case .stopProtection(let machine, let deletesData):
             stopProtection(machine, deletesData: deletesData, incident: i)
         case .nodeCrash, .maintenance, .nodeRestart, .linkOutage, .serverOutage, .driveFailure, .robotJam,
-            .poolVolumeOutage, .volumeFull, .migration, .recover:
+            .poolVolumeOutage, .volumeFull, .migration,
+            .databaseLoss, .recover:
             preconditionFailure("\(happening) is begun elsewhere")
         }
     }
@@ -164,7 +167,8 @@ extension RunState {
         case .runCheck, .runBackup, .runSummaryManager: break
         case .stopProtection(let machine, _): resumeProtection(machine)
         case .nodeCrash, .maintenance, .nodeRestart, .linkOutage, .serverOutage, .driveFailure, .robotJam,
-            .poolVolumeOutage, .volumeFull, .migration, .recover:
+            .poolVolumeOutage, .volumeFull, .migration,
+            .databaseLoss, .recover:
             preconditionFailure("\(happening) is finished elsewhere")
         }
     }

@@ -64,14 +64,11 @@ extension RunState {
             }
             breakCopies(error: 41, incident: i) { state, copy in !state.copyCanRun(copy) }
         case .serverOutage(let server):
-            serverUp[Int(server.index)] = false
-            let i = incident("DPM server outage", world.servers[server].name, line: n)
-            setServerRate(Int(server.index))
-            breakJobs(incident: i, error: 910) { _, job in job.record.server == server.index }
-            breakCopies(error: 910, incident: i) { state, copy in !state.copyCanRun(copy) }
-            breakStreams(error: 910, incident: i) { state, stream in
-                state.world.libraries[stream.library].server == server
-            }
+            serverEnds(server, incident: incident("DPM server outage", world.servers[server].name, line: n))
+        case .databaseLoss(let server):
+            guard !databaseLost[Int(server.index)] else { return }
+            databaseLost[Int(server.index)] = true
+            serverEnds(server, incident: incident("Database lost", world.servers[server].name, line: n))
         case .driveFailure(let drive):
             driveFailed(drive, incident: incident("Drive failure", world.drives[drive].name, line: n))
         case .robotJam(let library):
@@ -108,8 +105,9 @@ extension RunState {
             fluid.setCapacity(topology.links[Int(link.index)], to: rate, at: nowSeconds)
             fluidChanged = true
         case .serverOutage(let server):
-            serverUp[Int(server.index)] = true
+            serverUp[Int(server.index)] = !databaseLost[Int(server.index)]
             setServerRate(Int(server.index))
+        case .databaseLoss(let server): rebuildDatabase(server, line: n)
         case .driveFailure(let drive): driveRepaired(drive)
         case .robotJam(let library):
             resolve(3301, .library, Int(library.index))
@@ -125,6 +123,17 @@ extension RunState {
             .certificateExpired, .replication, .clockChange, .runCheck, .runBackup, .runSummaryManager,
             .stopProtection:
             finishFault(happening, line: n)
+        }
+    }
+
+    /// The DPM server is gone, with all that it was doing.
+    private mutating func serverEnds(_ server: Ref<DPMServer>, incident i: Int) {
+        serverUp[Int(server.index)] = false
+        setServerRate(Int(server.index))
+        breakJobs(incident: i, error: 910) { _, job in job.record.server == server.index }
+        breakCopies(error: 910, incident: i) { state, copy in !state.copyCanRun(copy) }
+        breakStreams(error: 910, incident: i) { state, stream in
+            state.world.libraries[stream.library].server == server
         }
     }
 
@@ -222,6 +231,9 @@ extension RunState {
         poolVolumeUp[v] = false
         raise(world.poolVolumes[volume].kind == .modern ? 33518 : 3120, .poolVolume, v)
         breakJobs(incident: i, error: 31208) { state, job in state.machines[job.machine].poolVolume == volume.index }
+        breakStreams(error: 31208, incident: i) { state, stream in
+            stream.set >= 0 && state.machines[state.tape.sets[Int(stream.set)].machine].poolVolume == volume.index
+        }
         for m in machines.indices where machines[m].poolVolume == volume.index {
             incidents[i].machines += 1
             if machines[m].replica == .ok || machines[m].replica == .inconsistent {

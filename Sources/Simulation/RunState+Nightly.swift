@@ -9,7 +9,8 @@ extension RunState {
     mutating func prune() {
         for m in machines.indices {
             guard let g = machines[m].group, let disk = world.groups[g].disk, machines[m].replica != .inconsistent,
-                machines[m].job < 0, machines[m].poolVolume < 0 || poolVolumeUp[Int(machines[m].poolVolume)]
+                !databaseLost[Int(world.groups[g].server.index)], machines[m].job < 0,
+                machines[m].poolVolume < 0 || poolVolumeUp[Int(machines[m].poolVolume)]
             else { continue }
             var chain = PointChain()
             swap(&chain, &machines[m].chain)

@@ -185,7 +185,10 @@ extension RunState {
         request.writePeriod = options.writePeriod
         request.expiryTolerance = options.expiryTolerance
         request.appendsInDrive = world.libraries[library].isStandalone
-        guard let c = TapeChoice.pick(for: request, among: tape.cartridges, now: agenda.now) else {
+        var wanted = request
+        // A set goes on at the beginning of a tape only, whatever it shares else.
+        if stream.set >= 0 { (wanted.run, wanted.colocationSet, wanted.appendsInDrive) = (.min, -1, false) }
+        guard let c = TapeChoice.pick(for: wanted, among: tape.cartridges, now: agenda.now) else {
             raise(3305, .library, library)
             return advanceStream(s, .noCartridge)
         }
@@ -241,6 +244,10 @@ extension RunState {
         let member = stream.queue.last!
         // Its data may have been deleted while it waited for its turn.
         if stream.record == nil, machines[member].lastPoint == .never { return skipSet(s, error: 30126) }
+        // Or what it is to be read from may be missing.
+        if stream.record == nil, !poolVolumeUp[Int(machines[member].poolVolume)] {
+            return skipSet(s, error: 31208)
+        }
         if stream.record == nil {
             stream.record = tapeRecord(member, group: stream.group)
             stream.record!.attempt = stream.attempt
@@ -312,6 +319,7 @@ extension RunState {
         let ratio = ratio(stream)
         let c = Int(stream.cartridge)
         let native = min(Int64((Double(plain) / ratio).rounded(.up)), tape.cartridges[c].room.count)
+        if tape.sets[Int(stream.set)].parts.last?.cartridge != Int32(c) { tape.cartridges[c].sets += 1 }
         tape.sets[Int(stream.set)].parts.append(
             TapeSet.Part(cartridge: Int32(c), at: tape.cartridges[c].written.count, native: native, plain: plain))
         tape.cartridges[c].written += Bytes(native)
@@ -341,9 +349,8 @@ extension RunState {
         var stream = tape.streams[s]!
         let member = stream.queue.removeLast()
         release(member, tape.sets[Int(stream.set)].point)
-        tape.sets[Int(stream.set)].state = .whole
+        if tape.sets[Int(stream.set)].state == .begun { tape.sets[Int(stream.set)].state = .whole }
         stream.set = -1
-        tape.cartridges[Int(stream.cartridge)].sets += 1
         stream.record!.status = .completed
         stream.record!.transferEnded = agenda.now
         stream.record!.ended = agenda.now
@@ -433,6 +440,9 @@ extension RunState {
             let moved = stopTransfer(transfer, of: stream.part)
             if moved > 0 { account(&stream, plain: moved) }
             plane.breakSet(tapePart(stream, plain: moved, isLast: false))
+        } else if stream.set >= 0 {
+            // Between two cartridges, or because its last part could not be written.
+            plane.breakSet(tapePart(stream, plain: 0, isLast: false))
         }
         if stream.set >= 0 {
             tape.sets[Int(stream.set)].state = .broken

@@ -35,6 +35,7 @@ struct RunState {
     var machineCount: [Int] = []
     var hostUp: [Bool] = []
     var serverUp: [Bool] = []
+    var databaseLost: [Bool] = []
     var linkUp: [Bool] = []
     var poolVolumeUp: [Bool] = []
     var volumeFull: [Bool] = []
@@ -100,6 +101,7 @@ struct RunState {
         colocatedOwner = Array(repeating: nil, count: setting.world.groups.count)
         hostUp = Array(repeating: true, count: world.hosts.count)
         serverUp = Array(repeating: true, count: world.servers.count)
+        databaseLost = Array(repeating: false, count: world.servers.count)
         linkUp = Array(repeating: true, count: world.links.count)
         poolVolumeUp = Array(repeating: true, count: world.poolVolumes.count)
         volumeFull = Array(repeating: false, count: world.volumes.count)
@@ -200,6 +202,7 @@ struct RunState {
         case .recoveryStep:
             recoveryStep(subject, input: RecoveryJob.Input(rawValue: UInt8(detail))!, step: event.argument)
         case .recoveryThrottle: recoveryThrottleChange(subject)
+        case .databaseRebuilt: databaseRebuilt(server: subject, line: detail)
         }
     }
 

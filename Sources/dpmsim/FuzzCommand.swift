@@ -16,8 +16,8 @@ struct FuzzCommand: ParsableCommand {
         abstract: "Make random installations fail in random ways, and look for what must never be.",
         discussion: """
             Each seed is an installation with real disks, its policies, workloads and failures. After every event the run's own
-            invariants are proved; at the end every recovery point is compared bit for bit with what its disks were, the books with
-            the pool, and the pool is checked. What fails is made as small as it goes and written as a scenario. Exit status 1 if a
+            invariants are proved; at the end every recovery point is compared bit for bit with what its disks were, every set on
+            tape likewise, the books with the pool, and the pool is checked. What fails is made as small as it goes and written as a scenario. Exit status 1 if a
             seed failed.
             """)
 
@@ -52,9 +52,9 @@ struct FuzzCommand: ParsableCommand {
 
     func run() throws {
         if let one {
-            let (problems, points) = FuzzRun(planted: plant).problems(of: one)
+            let (problems, count) = FuzzRun(planted: plant).problems(of: one)
             for problem in problems { Terminal.output.line(problem) }
-            if problems.isEmpty { Terminal.output.line("\(points)") }
+            if problems.isEmpty { Terminal.output.line("\(count.points) \(count.sets)") }
             if !problems.isEmpty { throw Ending.expectationFailed }
             return
         }
@@ -69,7 +69,7 @@ struct FuzzCommand: ParsableCommand {
         let clock = WallClock()
         let state = Mutex(
             (
-                next: seeds.range.lowerBound, done: 0, points: 0, failed: [(seed: UInt64, problem: String)](),
+                next: seeds.range.lowerBound, done: 0, count: Compared(), failed: [(seed: UInt64, problem: String)](),
                 line: Progress()
             ))
         let (range, limit) = (seeds.range, time)
@@ -87,7 +87,7 @@ struct FuzzCommand: ParsableCommand {
                 state.withLock { state in
                     state.done += 1
                     switch finding {
-                    case .sound(let points): state.points += points
+                    case .sound(let count): state.count += count
                     case .broken(let problem): state.failed.append((seed, problem))
                     }
                     state.line.show(
@@ -97,13 +97,14 @@ struct FuzzCommand: ParsableCommand {
                 }
             }
         }
-        let (done, points, failed) = state.withLock { state in
+        let (done, count, failed) = state.withLock { state in
             state.line.clear()
-            return (state.done, state.points, state.failed.sorted { $0.seed < $1.seed })
+            return (state.done, state.count, state.failed.sorted { $0.seed < $1.seed })
         }
         for (seed, problem) in failed { try report(seed, problem) }
         Terminal.output.line(
-            "\(done) seeds, \(failed.count) failed; in the others \(points) recovery points equal to the bit")
+            "\(done) seeds, \(failed.count) failed; in the others \(count.points) recovery points and \(count.sets) "
+                + "tape sets equal to the bit")
         if !failed.isEmpty { throw Ending.expectationFailed }
     }
 
@@ -151,7 +152,7 @@ struct FuzzCommand: ParsableCommand {
 
     /// What came of a scenario's run.
     private enum Finding {
-        case sound(points: Int)
+        case sound(Compared)
         case broken(String)
         var problem: String? { if case .broken(let problem) = self { problem } else { nil } }
     }
@@ -171,7 +172,9 @@ struct FuzzCommand: ParsableCommand {
         let said = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         if process.terminationReason == .exit, process.terminationStatus == 0 {
-            return .sound(points: Int(said.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0)
+            let numbers = said.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
+            guard numbers.count == 2 else { return .broken("proof: it said \(said)") }
+            return .sound(Compared(points: numbers[0], sets: numbers[1]))
         }
         if process.terminationReason == .exit, !said.isEmpty { return .broken(said) }
         let last = complaints.withLock { String(decoding: $0, as: UTF8.self) }.split(separator: "\n").first {
@@ -197,15 +200,25 @@ struct Seeds {
     }
 }
 
+/// What was held against what the disks were.
+struct Compared {
+    var points = 0
+    var sets = 0
+    static func += (left: inout Compared, right: Compared) {
+        left.points += right.points
+        left.sets += right.sets
+    }
+}
+
 /// One run of a scenario's text on a disk in memory, judged by what must always hold.
 struct FuzzRun {
     var planted: PlantedBug?
 
     /// The invariants that broke, the first one first; each `kind: what`.
-    func problems(of text: String) -> (problems: [String], points: Int) {
+    func problems(of text: String) -> (problems: [String], compared: Compared) {
         let read = ScenarioReader.read(path: "/fuzz.yaml", files: MemoryFiles(["/fuzz.yaml": text]))
         guard read.problems.isEmpty, let setting = read.setting else {
-            return (read.problems.map { "scenario: \($0)" }, 0)
+            return (read.problems.map { "scenario: \($0)" }, Compared())
         }
         do {
             let plane = try RealPlane(
@@ -213,12 +226,12 @@ struct FuzzRun {
                 planted: planted)
             let outcome = Run(setting: setting, ledger: Chronicle(), real: plane, checksInvariants: true).finish()
             return try judge(outcome, plane, setting)
-        } catch { return (["fault: \(error)"], 0) }
+        } catch { return (["fault: \(error)"], Compared()) }
     }
 
     private func judge(
         _ outcome: RunOutcome, _ plane: RealPlane, _ setting: Setting
-    ) throws(StorageFault) -> (problems: [String], points: Int) {
+    ) throws(StorageFault) -> (problems: [String], compared: Compared) {
         var problems = plane.faults.map { "beneath: \($0.machine) at \(setting.clock.text($0.at)): \($0.cause)" }
         for line in outcome.audit where !line.holds {
             problems.append("audit: \(line.name): \(line.left) against \(line.right)")
@@ -245,6 +258,8 @@ struct FuzzRun {
             }
         }
         problems += try plane.check().map { "pool: \($0)" }
-        return (problems, verdicts.count)
+        let tapes = try plane.verifyTapes(outcome.tapeSets)
+        problems += tapes.problems.map { "tape: \($0)" }
+        return (problems, Compared(points: verdicts.count, sets: tapes.sets))
     }
 }

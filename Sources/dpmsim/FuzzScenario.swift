@@ -11,6 +11,11 @@ struct FuzzScenario: Hashable, Sendable {
     var retention: Int
     var times: String
     var options: [String]
+    /// A tape library, vault and secondary server; nil for none.
+    var library: String?
+    var vault: String?
+    var secondary: String?
+    var tuning: String?
     var machines: [String]
     var script: [String]
 
@@ -36,6 +41,70 @@ struct FuzzScenario: Hashable, Sendable {
         script = []
         for number in 1...1 + dice.below(4) { machines.append(Self.machine(number, &dice)) }
         for _ in 0..<dice.below(7) { script.append(Self.line(days: days, machines: machines.count, &dice)) }
+        addCopies()
+    }
+
+    /// Tapes, vaults and secondary servers, from dice of their own.
+    private mutating func addCopies() {
+        var dice = RandomStream(seed: seed, name: "fuzz copies")
+        func pick(_ words: [String]) -> String { words[dice.below(words.count)] }
+        if dice.below(3) > 0 {
+            let generation = pick(["LTO-5", "LTO-8"])
+            library =
+                "{name: lib, slots: 24, drives: {count: \(1 + dice.below(2)), generation: \(generation)}, "
+                + "cartridges: {count: \(4 + dice.below(20))}}"
+            // Of a short tape a set soon needs a second one.
+            if generation == "LTO-5", dice.below(3) > 0 {
+                tuning = "{tape-early-warning: \(1_500 - 20 - dice.below(150)) GB}"
+            }
+            var words = ["library: lib", "encoding: \(pick(["plain", "compress", "encrypt", "encrypt"]))"]
+            if dice.below(2) == 0 { words.append("drives: 2") }
+            if dice.below(2) == 0 {
+                words.append("colocation: all")
+                words.append("write-period: \(1 + dice.below(9)) d")
+                words.append("expiry-tolerance: \(1 + dice.below(9)) d")
+            }
+            let goal =
+                "frequency: \(pick(["daily", "daily", "weekly"])), retention: \(pick(["1 weeks", "2 weeks"])), "
+                + "time: \(pick(["\"20:20\"", "\"23:00\"", "\"02:00\""])), weekday: \(pick(["Tue", "Thu"]))"
+                + (dice.below(5) == 0 ? ", copies: 2" : "")
+            options.append("long-term-tape: {\(goal)}\n    tape: {\(words.joined(separator: ", "))}")
+            if dice.below(4) == 0 { days += 7 }
+            for _ in 0..<dice.below(4) { script.append(tapeLine(&dice, isEncrypted: words[1].hasSuffix("encrypt"))) }
+        }
+        if dice.below(4) == 0 {
+            vault = "{name: azure, rate: \(pick(["1 Gbit/s", "100 Mbit/s"]))}"
+            options.append("online: {vault: azure, retention: 30 d, time: \(pick(["\"12:00\"", "\"21:00\""]))}")
+        }
+        if dice.below(5) == 0 {
+            secondary =
+                "{name: copies, server: dpm-2, members: all, disk: {retention: \(1 + dice.below(5)) d, times: "
+                + "\(pick(["\"22:00\"", "\"20:10\"", "\"04:00\""]))}}"
+        }
+        if dice.below(8) == 0 {
+            script.append("{database-loss: dpm, \(moment(&dice)), lasts: \(1 + dice.below(300)) min}")
+        }
+    }
+
+    private func moment(_ dice: inout RandomStream) -> String {
+        "at: day \(1 + dice.below(days)) \(String(format2: dice.below(24))):\(String(format2: dice.below(60)))"
+    }
+
+    private func tapeLine(_ dice: inout RandomStream, isEncrypted: Bool) -> String {
+        let machine = "vm-\(1 + dice.below(machines.count))"
+        let step =
+            "when: tape backup.transfer of \(machine) at \(dice.below(100)) %, after: day \(1 + dice.below(days))"
+        let time = dice.below(4) == 0 ? moment(&dice) : step
+        let lasts = "lasts: \(1 + dice.below(300)) min"
+        return switch dice.below(isEncrypted ? 8 : 7) {
+        case 0, 1: "{drive-failure: lib/drive-1, \(time), \(lasts)}"
+        case 2: "{server-outage: dpm, \(time), \(lasts)}"
+        case 3: "{robot-jam: lib, \(time), \(lasts)}"
+        case 4: "{cartridge-missing: \"LIB00\(1 + dice.below(4))*\", \(time), \(lasts)}"
+        case 5: "{cartridge-damaged: \"LIB00\(1 + dice.below(4))*\", \(time)}"
+        case 6: "{pool-volume-outage: dpm/p, \(time), \(lasts)}"
+        default: "{certificate-missing: g, \(time), \(lasts)}"
+        }
     }
 
     private static func machine(_ number: Int, _ dice: inout RandomStream) -> String {
@@ -101,7 +170,8 @@ struct FuzzScenario: Hashable, Sendable {
             duration: \(days) d
             seed: \(seed)
             servers:
-              - {name: dpm, version: 2019, pool: [{name: p, kind: \(pool), capacity: 20 TB}]}
+              - {name: dpm, version: 2019, pool: [{name: p, kind: \(pool), capacity: 20 TB}]\(library.map { ", libraries: [\($0)]" } ?? "")}
+            \(secondary == nil ? "" : "  - {name: dpm-2, primary: dpm, version: 2019, pool: [{name: p, kind: \(pool), capacity: 20 TB}]}\n")\(vault.map { "vaults: [\($0)]\n" } ?? "")\(tuning.map { "tuning: \($0)\n" } ?? "")\
             clusters:
               - name: cl
                 nodes: "node-{1..2}"
@@ -114,7 +184,7 @@ struct FuzzScenario: Hashable, Sendable {
               - name: g
                 members: all
                 disk: {retention: \(retention) d, times: \(times)}
-            \(options.map { "    \($0)\n" }.joined())\(script.isEmpty ? "" : "script:\n" + lines(script))
+            \(options.map { "    \($0)\n" }.joined())\(secondary.map { "  - \($0)\n" } ?? "")\(script.isEmpty ? "" : "script:\n" + lines(script))
             """
     }
 
@@ -149,6 +219,11 @@ struct FuzzScenario: Hashable, Sendable {
         }
         without(\.script, atLeast: 0)
         without(\.options, atLeast: 0)
+        for path in [\FuzzScenario.secondary, \.vault, \.tuning, \.library] where self[keyPath: path] != nil {
+            var copy = self
+            copy[keyPath: path] = nil
+            found.append(copy)
+        }
         if days > 1 {
             for fewer in Set([1, days / 2, days - 1]).sorted() where fewer < days {
                 var copy = self

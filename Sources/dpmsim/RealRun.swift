@@ -27,7 +27,8 @@ struct RealRun {
         folder = try given.map(absolute) ?? Self.temporary()
         do {
             plane = try RealPlane(
-                world: setting.world, seed: setting.seed, clock: setting.clock, folder: folder, files: HostFiles())
+                world: setting.world, seed: setting.seed, clock: setting.clock, folder: folder,
+                files: HostFiles(flushes: false))
         } catch {
             if isTemporary { try? FileManager.default.removeItem(atPath: folder) }
             throw error
@@ -74,6 +75,8 @@ struct RealRun {
                 differences.append("\(names[Int(machine.index)]): \(booked) are booked, its pool holds \(held)")
             }
         }
+        let tapes = try plane.verifyTapes(outcome.tapeSets)
+        differences += tapes.problems
         let count = plane.realMachines.count
         let failed = points.count { !$0.holds }
         return Verdict(
@@ -81,6 +84,10 @@ struct RealRun {
                 + "\(Bytes(points.reduce(0) { $0 + $1.compared }).rounded), "
                 + (failed == 0 ? "each as its disks were" : "\(failed) of them not as their disks were")
                 + recoveries
+                + (tapes.sets == 0
+                    ? ""
+                    : "; \(tapes.sets) tape sets read back, \(Bytes(tapes.compared).rounded)"
+                        + (tapes.problems.isEmpty ? ", each as its disks were" : ""))
                 + (plane.leftovers == 0
                     ? "" : "; \(plane.leftovers) differencing disks were left behind by failures, found and merged"),
             differences: differences,

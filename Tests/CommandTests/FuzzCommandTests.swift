@@ -8,12 +8,13 @@ import Testing
         #expect(result.status == 0, "\(result.output)\(result.errors)")
         let words = result.output.split(separator: " ")
         #expect(words.prefix(4) == ["4", "seeds,", "0", "failed;"])
-        #expect(words.compactMap { Int($0) }.last ?? 0 > 20)
+        let numbers = words.compactMap { Int($0) }
+        #expect(numbers.count == 4 && numbers[2] > 20 && numbers[3] > 0, "\(result.output)")
     }
 
     @Test(
         "a fault that was put in is found, and named by what broke first",
-        arguments: [("lost-block", "3", "point"), ("forgotten-crash", "5", "point")])
+        arguments: [("lost-block", "3", "point"), ("forgotten-crash", "5", "point"), ("lost-tape-part", "4", "tape")])
     func findsPlanted(fault: String, seed: String, kind: String) throws {
         let scratch = try Scratch()
         let folder = scratch.folder.path

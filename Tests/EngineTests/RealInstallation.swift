@@ -14,6 +14,11 @@ struct RealInstallation {
     var extra = ""
     var windows = "2016"
     var scale = 10_000
+    /// A tape library, and what the group says of tapes.
+    var library: String?
+    var tape: String?
+    var capacity = "4 TB"
+    var planted: PlantedBug?
 
     private var text: String {
         """
@@ -23,18 +28,20 @@ struct RealInstallation {
         servers:
           - name: dpm-01
             nic: 10 Gbit/s
-            pool: [{name: pool-01, capacity: 4 TB, read: 600 MB/s, write: 400 MB/s}]
+            pool: [{name: pool-01, capacity: \(capacity), read: 600 MB/s, write: 400 MB/s}]
+            \(library.map { "libraries: [{name: lib-01, \($0)}]" } ?? "")
         hosts:
           - name: hv-01
             nic: 10 Gbit/s
             windows: "\(windows)"
-            volumes: [{name: data, capacity: 2 TB, read: 500 MB/s, write: 400 MB/s}]
+            volumes: [{name: data, capacity: \(capacity), read: 500 MB/s, write: 400 MB/s}]
         machines:
         \(machines.split(separator: "\n").map { "  - {\($0), host: hv-01, data: real, scale: \(scale)}" }.joined(separator: "\n"))
         groups:
           - name: servers
             members: all
             disk: {retention: 3 d, times: "20:00"}
+            \(tape.map { "long-term-tape: {\($0.split(separator: "|")[0])}\n    tape: {library: lib-01, \($0.split(separator: "|")[1])}" } ?? "")
         \(extra)
         """
     }
@@ -50,25 +57,29 @@ struct RealInstallation {
         var outcome: RunOutcome
         var plane: RealPlane
         var jobs: [JobRecord]
+        var incidents: [IncidentRecord]
     }
 
     func run(on files: any FileSystem = SimulatedDisk(), in folder: String = "/real") throws -> Result {
         let setting = try setting()
         let plane = try RealPlane(
-            world: setting.world, seed: setting.seed, clock: setting.clock, folder: folder, files: files)
+            world: setting.world, seed: setting.seed, clock: setting.clock, folder: folder, files: files,
+            planted: planted)
         let notebook = Notebook()
         let outcome = Run(setting: setting, ledger: notebook, real: plane, checksInvariants: true).finish()
-        return Result(setting: setting, outcome: outcome, plane: plane, jobs: notebook.jobs)
+        return Result(
+            setting: setting, outcome: outcome, plane: plane, jobs: notebook.jobs, incidents: notebook.incidents)
     }
 }
 
 /// Keeps the jobs of a run.
 final class Notebook: Ledger {
     var jobs: [JobRecord] = []
+    var incidents: [IncidentRecord] = []
     func note(_ job: JobRecord) { jobs.append(job) }
     func note(_ alert: AlertRecord) {}
     func note(_ missed: MissedPoint) {}
-    func note(_ incident: IncidentRecord) {}
+    func note(_ incident: IncidentRecord) { incidents.append(incident) }
     func note(_ change: ReplicaChange) {}
     func note(_ move: MachineMove) {}
     func note(_ recovery: RecoveryRecord) {}

@@ -84,7 +84,9 @@ struct RecoveryTests {
     func san() throws {
         var slow = RecoveryRequest(Ref(0), to: .host(Ref(0), volume: Ref(0), folder: "Recovered"))
         slow.usesSAN = true
-        let (book, outcome) = installation([slow]) { $0.setting.world.servers[0].nic = ByteRate(bytesPerSecond: 12_500_000) }.run()
+        let (book, outcome) = installation([slow]) {
+            $0.setting.world.servers[0].nic = ByteRate(bytesPerSecond: 12_500_000)
+        }.run()
         let recovery = try #require(book.recoveries.first)
         // 50 GB at 400 MB/s, not at 11.75.
         let took = try #require(recovery.duration)

@@ -74,6 +74,38 @@ struct TapeAndCopyTests {
         #expect(outcome.cartridgesWritten == 2)
     }
 
+    @Test("a pool volume that goes missing breaks the set that is read from it, and those that would be; all are rerun")
+    func poolVolumeMissing() {
+        var installation = Installation(machines: 20, days: 7)
+        installation.addTape(retention: CalendarSpan(4, .weeks))
+        installation.happens(.poolVolumeOutage(Ref(0)), day: 5, hour: 8, minute: 20, lasts: .minutes(30))
+        let (book, outcome) = installation.run()
+        #expect(!book.jobs(.tapeBackup, .failed, error: 31208).isEmpty)
+        #expect(Set(book.jobs(.tapeBackup).map(\.machine)).count == 20)
+        #expect(outcome.tapeSets.contains { $0.state == .broken })
+        #expect(outcome.tapeSets.count { $0.state == .whole } == 20)
+    }
+
+    @Test(
+        "a lost database: the server is down until it is rebuilt, replicas are checked, written tapes are not appended to"
+    )
+    func databaseLoss() throws {
+        var installation = Installation(machines: 4, days: 14)
+        installation.addTape(retention: CalendarSpan(4, .weeks))
+        installation.setting.world.groups[0].tape!.colocationSet = "all"
+        installation.setting.world.groups[0].tape!.writePeriod = .days(60)
+        installation.setting.world.groups[0].tape!.expiryTolerance = .days(60)
+        let together = installation.run().1.cartridgesWritten
+        installation.happens(.databaseLoss(Ref(0)), day: 8, hour: 12, lasts: .hours(2))
+        let (book, outcome) = installation.run()
+        let loss = try #require(book.incidents.first { $0.title == "Database lost" })
+        let span = try #require(loss.ended) - loss.at
+        #expect(span > .hours(3) && span < .hours(4))
+        #expect(loss.machines == 4 && loss.checks == 4)
+        #expect(together == 1 && outcome.cartridgesWritten == 2)
+        #expect(outcome.tapeSets.allSatisfy { $0.state == .whole })
+    }
+
     @Test("GRP-7 broken: encryption without a certificate fails every set with 24073")
     func certificate() {
         var installation = Installation(machines: 2, days: 7)

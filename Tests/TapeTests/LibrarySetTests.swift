@@ -129,6 +129,32 @@ struct LibrarySetTests {
         #expect(site.isTidy)
     }
 
+    @Test("a set goes to the tapes that were chosen for it, in their order; without a further one it is none")
+    func route() throws {
+        let site = try Site(["000001L8", "000002L8", "000003L8", "000004L8"])
+        func write(_ seed: UInt64, _ route: [String], ends: [Int64]) throws -> (GUID, [MadeFile], LibraryReceipt) {
+            let files = self.files(seed)
+            let description = SetDescription(
+                set: site.guids.next(), name: "set \(seed)", date: 1_700_000_000, expiry: 5_000_000_000)
+            var options = SetBench.options(nil, encrypted: true, record: 1 << 16)
+            options.mediaEnds = ends
+            let receipt = try site.library.write(
+                files, description, options, for: site.request(run: Int(seed)), route: route, label: "routed",
+                guids: site.guids, secrets: site.secrets, at: 1_700_000_000)
+            return (description.set, files, receipt)
+        }
+        let (first, files, receipt) = try write(1, ["000003L8", "000001L8"], ends: [200_000])
+        #expect(receipt.barcodes == ["000003L8", "000001L8"])
+        // Behind it, on the tape it ended on.
+        let (second, more, behind) = try write(2, ["000001L8"], ends: [])
+        #expect(behind.barcodes == ["000001L8"] && !behind.placement.isNew)
+        #expect(try site.restores(first, files) && site.restores(second, more))
+        let error = #expect(throws: StorageFault.self) { _ = try write(3, ["000004L8"], ends: [200_000]) }
+        #expect(error?.id == "TAPE-24050")
+        #expect(site.library.knownSets(on: site.library.state.tapes.map(\.barcode)).count == 2)
+        #expect(site.library.state.tapes.allSatisfy { $0.place?.isSlot == true && !$0.standing.isReserved })
+    }
+
     @Test("a set that finds no further tape is not listed, its tapes are home, and the sets before it come back")
     func noTape() throws {
         let site = try Site(["000001L8", "000002L8"])

@@ -48,6 +48,29 @@ import Testing
         #expect(try SetBench.restores(SetBench.open(final.sets[1], supply.tapes[receipt.spans.count - 1]), more))
     }
 
+    @Test("a medium is ended where it is asked, to the record, though there is room on it", arguments: 0..<4)
+    func endsWhereAsked(kind: Int) throws {
+        let files = files(UInt64(kind))
+        let make = { MemoryTape(capacity: 50_000_000, reserve: 1 << 19) }
+        let tape = make()
+        try SetBench.label().write(to: tape)
+        let supply = MemorySupply(tape, make: make)
+        var options = SetBench.options([nil, .default, nil, .default][kind], encrypted: kind >= 2, record: 1 << 16)
+        // The second one leaves room for no whole record, and gets one all the same; the last one lies behind the end.
+        options.mediaEnds = [900_000, 900_001, 2_000_000, 100_000_000]
+        let receipt = try bench.write(files, on: tape, supply: supply, options)
+        #expect(receipt.spans.count == 4)
+        var done: [Int64] = []
+        for span in receipt.spans { done.append((done.last ?? 0) + Int64(span.plainBytes)) }
+        #expect(done[0] <= 900_000 && done[0] > 900_000 - 65_536, "\(done)")
+        #expect(done[1] > done[0] && done[1] <= done[0] + 65_536, "\(done)")
+        #expect(done[2] <= 2_000_000 && done[2] > 2_000_000 - 65_536, "\(done)")
+        let entry = try #require(try TapeContents.of(tape).sets.first)
+        let set = try SetBench.open(entry, tape, supply: MemoryShelf(supply.tapes))
+        #expect(try SetBench.restores(set, files))
+        #expect(try set.verify(workers: 2).faults == [])
+    }
+
     @Test("a span that is missing, of another family or of another run is named")
     func wrongSpansAreNamed() throws {
         let files = [MadeFile("a", [(.chance(5), 2_000_000)])]

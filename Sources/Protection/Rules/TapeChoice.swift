@@ -21,6 +21,7 @@ public struct CartridgeStatus: Sendable, Hashable {
     public var isInLibrary = true
     /// What keeps it from being written, whoever asks.
     public var obstacle: TapeObstacle?
+    /// Sets of which something lies on it.
     public var sets: Int32 = 0
     public var firstWritten: SimTime?
     public var lastWritten: SimTime?

@@ -74,6 +74,8 @@ final class MixedPlane: DataPlane {
 
     func eraseTape(_ cartridge: Ref<Cartridge>) { real.eraseTape(cartridge) }
 
+    func rebuild(_ server: Ref<DPMServer>, at time: SimTime) -> RebuiltDatabase { real.rebuild(server, at: time) }
+
     func recover(_ order: RecoveryOrder, at time: SimTime) throws(PlaneFault) {
         try plane(order.request.machine).recover(order, at: time)
     }

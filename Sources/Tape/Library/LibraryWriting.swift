@@ -17,19 +17,21 @@ extension MediaLibrary {
     /// Writes a set: chooses a tape, mounts it, begins or appends, goes on on free tapes while it does not fit, and notes what lies
     /// where. After a failure the tapes are back in their slots, and what was written is not listed.
     /// - Parameters:
+    ///   - route: bar codes of the tapes it goes to, in order, where somebody else has chosen; those after the first are begun.
     ///   - label: of a tape that is begun; further ones of its family have it too.
     ///   - secrets: of keys and salts.
     /// - Throws: 24050, with all reasons; 24053; 24061 if another tape than expected is in the cartridge; what `SetWriter` throws.
     public func write(
         _ source: [any SetFile], _ description: SetDescription, _ options: SetOptions = SetOptions(),
-        for request: SetRequest, label: String, guids: any GUIDSource, secrets: any SecretSource, at now: Int64
+        for request: SetRequest, route: [String]? = nil, label: String, guids: any GUIDSource,
+        secrets: any SecretSource, at now: Int64
     ) throws(StorageFault) -> LibraryReceipt {
         // Before a tape is begun for it.
         try description.check()
         try options.check()
-        let job = LibraryWriting(self, request, guids, now)
+        let job = LibraryWriting(self, request, guids, now, route: route)
         do throws(StorageFault) {
-            let placement = try choose(for: request, at: now)
+            let placement = try job.choose(for: request)
             let medium = try job.mount(placement)
             if placement.isNew {
                 let bytes = guids.next().bytes
@@ -150,9 +152,24 @@ private final class LibraryWriting: TapeSupply {
     private var reserved: [String] = []
     private(set) var report = LibraryReport()
     private(set) var barcodes: [String] = []
+    /// Tapes that were chosen elsewhere and are not written yet.
+    private var route: ArraySlice<String>?
 
-    init(_ library: MediaLibrary, _ request: SetRequest?, _ guids: (any GUIDSource)?, _ now: Int64) {
+    init(
+        _ library: MediaLibrary, _ request: SetRequest?, _ guids: (any GUIDSource)?, _ now: Int64,
+        route: [String]? = nil
+    ) {
         (self.library, self.request, self.guids, self.now) = (library, request, guids, now)
+        self.route = route.map { $0[...] }
+    }
+
+    func choose(for request: SetRequest) throws(StorageFault) -> SetPlacement {
+        guard let barcode = route?.first, let tape = library.state.tape(barcode) else {
+            if let route { throw .noTape(route.first ?? "after the last one that was chosen") }
+            return try library.choose(for: request, at: now)
+        }
+        route?.removeFirst()
+        return SetPlacement(barcode: barcode, isNew: tape.identity == nil, refused: [])
     }
 
     func mount(_ placement: SetPlacement) throws(StorageFault) -> any TapeMedium {
@@ -199,7 +216,7 @@ private final class LibraryWriting: TapeSupply {
         // A tape of its own: nothing may be appended to before the set goes on.
         var fresh = request
         (fresh.run, fresh.colocationSet, fresh.appendsInDrive) = (.min, nil, false)
-        return try mount(try library.choose(for: fresh, at: now))
+        return try mount(try choose(for: fresh))
     }
 
     private func nextToRead(after label: TapeLabel) throws(StorageFault) -> any TapeMedium {

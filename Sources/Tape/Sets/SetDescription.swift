@@ -65,6 +65,9 @@ public struct SetOptions: Sendable {
     /// Asked before each medium is ended and before the set is: what it throws ends the set. For
     /// `CertificateStores.confirm`, so that a certificate that changed while the job ran fails it.
     public var confirm: (@Sendable () throws(StorageFault) -> Void)?
+    /// Plain bytes of the set, holes included, at which a medium is ended though there is room on it, ascending: the set goes on on
+    /// the next one before the record that would pass them. At least one record lies on each medium.
+    public var mediaEnds: [Int64] = []
     /// Now and then called with the plain bytes done so far, holes included, on the writing thread.
     public var progress: (@Sendable (Int64) -> Void)?
 

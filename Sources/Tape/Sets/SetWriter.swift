@@ -97,6 +97,9 @@ private final class SetRun {
     /// Seals again what was sealed for a medium that then was full.
     private let again: PieceSealer
     private var done: Int64 = 0
+    /// Of `done` what lies on earlier media.
+    private var doneBefore: Int64 = 0
+    private var mediaEnds: ArraySlice<Int64>
 
     init(
         _ plan: SetPlan, _ files: [any SetFile], on tape: any TapeMedium, tail: TapeTail, map: [Block],
@@ -104,6 +107,7 @@ private final class SetRun {
     ) throws(StorageFault) {
         (self.plan, self.files, self.supply, self.guids, self.secrets) = (plan, files, supply, guids, secrets)
         self.map = map
+        mediaEnds = plan.options.mediaEnds[...]
         lastSetEnd = tail.lastSetEnd
         output = try SpanOutput(
             plan, on: tape, head: tail.head, span: 1, before: [UInt8](repeating: 0, count: 32), chain: tail.chain,
@@ -156,7 +160,7 @@ private final class SetRun {
 
     private func put(_ slot: WriteSlot) throws(StorageFault) {
         if slot.startsFile {
-            if output.isNear { try goOn(in: nil, at: 0) }
+            if isAtEnd(before: slot.pieces.first?.length ?? 0, at: done) { try goOn(in: nil, at: 0) }
             try output.beginFile(slot.file, firstByte: 0, continues: false)
         }
         for index in slot.pieces.indices {
@@ -164,7 +168,7 @@ private final class SetRun {
             if plan.options.isPlain {
                 try putPlain(slot, piece)
             } else {
-                if output.isNear { try goOn(in: slot.file, at: piece.first) }
+                if isAtEnd(before: piece.length, at: done) { try goOn(in: slot.file, at: piece.first) }
                 if slot.keys !== output.keys {
                     slot.keys = output.keys
                     for later in index..<slot.pieces.count {
@@ -184,11 +188,20 @@ private final class SetRun {
         var at: Int64 = 0
         while at < piece.length {
             let count = Int(min(piece.length - at, Int64(plan.options.recordLength)))
-            if output.isNear { try goOn(in: slot.file, at: piece.first + at) }
+            if isAtEnd(before: Int64(count), at: done + at) { try goOn(in: slot.file, at: piece.first + at) }
             let bytes = piece.place.map { UnsafeRawBufferPointer(slot.input[$0 + Int(at)..<$0 + Int(at) + count]) }
             try output.writePlain(bytes, count: count, tag: piece.place == nil ? nil : piece.tag)
             at += Int64(count)
         }
+    }
+
+    /// Whether the medium is to be ended before a record of so many bytes, `place` plain bytes being done.
+    private func isAtEnd(before length: Int64, at place: Int64) -> Bool {
+        if output.isNear { return true }
+        guard let end = mediaEnds.first, place > doneBefore, place + length > end else { return false }
+        mediaEnds.removeFirst()
+        doneBefore = place
+        return true
     }
 
     /// Ends the medium and begins the next one.
