@@ -60,9 +60,10 @@ struct GuestHistory: Hashable, Sendable {
     private mutating func write<Failure: Error>(
         _ writes: GuestWrites, _ place: Int, _ body: (_ place: Int, _ version: UInt32) throws(Failure) -> Void
     ) throws(Failure) {
+        // What fails has not been written: it is written again.
+        try body(place, versions[place] + 1)
         if !isUsed(place, writes) { usedPlaces += 1 }
         versions[place] += 1
-        try body(place, versions[place])
     }
 
     func isUsed(_ place: Int, _ writes: GuestWrites) -> Bool { place < writes.initial || versions[place] > 0 }

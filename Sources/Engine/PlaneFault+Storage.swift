@@ -6,7 +6,7 @@ extension PlaneFault {
     init(_ fault: StorageFault) {
         let error: Int32 =
             switch fault.kind {
-            case .outOfSpace: fault.id.hasPrefix("POOL") ? 33511 : 30115
+            case .outOfSpace: fault.id.hasPrefix("POOL") || fault.object.contains("/pools/") ? 33511 : 30115
             case .missing: 31208
             case .badInput, .damaged, .readOnly, .permission, .busy, .device: 104
             }

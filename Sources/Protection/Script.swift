@@ -63,6 +63,14 @@ public enum Happening: Sendable, Hashable {
     case stopProtection(Ref<Machine>, deletesData: Bool)
     /// Live migration; with a volume, its storage moves too (LIV-1 to LIV-6).
     case migration(Ref<Machine>, to: Ref<Host>, storage: Ref<Volume>?)
+    /// So many blocks of a real machine rot in the pool; nobody notices before they are read.
+    case poolRot(Ref<Machine>, blocks: Int)
+    /// The cartridge rots: what is on it cannot be read any more.
+    case tapeRot(Ref<Cartridge>)
+    /// The DPM server loses its power in the middle of a write to its pool.
+    case tornWrite(Ref<DPMServer>)
+    /// The disks under the DPM server's pool take no more bytes.
+    case poolDisksFull(Ref<DPMServer>)
 }
 
 /// A moment in the course of a job: the begin of a step, or so much of its transfer.

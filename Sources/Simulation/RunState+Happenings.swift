@@ -63,14 +63,14 @@ extension RunState {
             }
             breakCopies(error: 41, incident: i) { state, copy in !state.copyCanRun(copy) }
         case .serverOutage(let server):
-            serverUp[Int(server.index)] = false
-            let i = incident("DPM server outage", world.servers[server].name, line: n)
-            setServerRate(Int(server.index))
-            breakJobs(incident: i, error: 910) { _, job in job.record.server == server.index }
-            breakCopies(error: 910, incident: i) { state, copy in !state.copyCanRun(copy) }
-            breakStreams(error: 910, incident: i) { state, stream in
-                state.world.libraries[stream.library].server == server
+            stop(server, incident: incident("DPM server outage", world.servers[server].name, line: n))
+        case .tornWrite(let server):
+            let i = incident("Power cut in a pool write", world.servers[server].name, line: n)
+            // What is under way in the pool is torn before its jobs hear of it.
+            if serverUp[Int(server.index)] {
+                plane.tearPool(server, chance: scriptStreams[n].nextUInt64(), at: agenda.now)
             }
+            stop(server, incident: i)
         case .driveFailure(let drive):
             driveFailed(drive, incident: incident("Drive failure", world.drives[drive].name, line: n))
         case .robotJam(let library):
@@ -87,7 +87,7 @@ extension RunState {
         case .slowLink, .partition, .vmmOutage, .helperStopped, .helperPort, .agent, .vssFailure, .integrationOff,
             .volumeOutage, .snapshotsFull, .cartridgeMissing, .cartridgeDamaged, .certificateMissing,
             .certificateExpired, .replication, .clockChange, .runCheck, .runBackup, .runSummaryManager,
-            .stopProtection:
+            .stopProtection, .poolRot, .tapeRot, .poolDisksFull:
             beginFault(happening, line: n)
         }
     }
@@ -105,7 +105,7 @@ extension RunState {
             let rate = Double(linkRate[Int(link.index)].bytesPerSecond) * tuning.wireEfficiency.value
             fluid.setCapacity(topology.links[Int(link.index)], to: rate, at: nowSeconds)
             fluidChanged = true
-        case .serverOutage(let server):
+        case .serverOutage(let server), .tornWrite(let server):
             serverUp[Int(server.index)] = true
             setServerRate(Int(server.index))
         case .driveFailure(let drive): driveRepaired(drive)
@@ -121,8 +121,17 @@ extension RunState {
         case .slowLink, .partition, .vmmOutage, .helperStopped, .helperPort, .agent, .vssFailure, .integrationOff,
             .volumeOutage, .snapshotsFull, .cartridgeMissing, .cartridgeDamaged, .certificateMissing,
             .certificateExpired, .replication, .clockChange, .runCheck, .runBackup, .runSummaryManager,
-            .stopProtection:
+            .stopProtection, .poolRot, .tapeRot, .poolDisksFull:
             finishFault(happening, line: n)
+        }
+    }
+
+    private mutating func stop(_ server: Ref<DPMServer>, incident i: Int) {
+        serverUp[Int(server.index)] = false
+        setServerRate(Int(server.index))
+        breakJobs(incident: i, error: 910) { _, job in job.record.server == server.index }
+        breakCopies(error: 910, incident: i) { state, copy in !state.copyCanRun(copy) }
+        breakStreams(error: 910, incident: i) { state, stream in state.world.libraries[stream.library].server == server
         }
     }
 
@@ -299,6 +308,7 @@ extension RunState {
 
     /// LIV-6: the storage moved too, so a full check comes first.
     mutating func migrationEnded(machine m: Int) {
+        plane.moveStorage(Ref(m), to: machines[m].volume, at: agenda.now)
         let i = Int(machines[m].incident)
         guard machines[m].group != nil, i >= 0 else { return }
         lose(m, .storageMove, incident: i)

@@ -14,6 +14,13 @@ struct RealInstallation {
     var extra = ""
     var windows = "2016"
     var scale = 10_000
+    var retention = 3
+    /// Lines of the file: further servers, vaults, volumes, keys of the group, further groups.
+    var servers = ""
+    var vaults = ""
+    var volumes = ""
+    var group = ""
+    var groups = ""
 
     private var text: String {
         """
@@ -23,18 +30,19 @@ struct RealInstallation {
         servers:
           - name: dpm-01
             nic: 10 Gbit/s
-            pool: [{name: pool-01, capacity: 4 TB, read: 600 MB/s, write: 400 MB/s}]
+            pool: [{name: pool-01, capacity: 4 TB, read: 600 MB/s, write: 400 MB/s}]\(servers)
+        \(vaults)
         hosts:
           - name: hv-01
             nic: 10 Gbit/s
             windows: "\(windows)"
-            volumes: [{name: data, capacity: 2 TB, read: 500 MB/s, write: 400 MB/s}]
+            volumes: [{name: data, capacity: 2 TB, read: 500 MB/s, write: 400 MB/s}\(volumes)]
         machines:
         \(machines.split(separator: "\n").map { "  - {\($0), host: hv-01, data: real, scale: \(scale)}" }.joined(separator: "\n"))
         groups:
           - name: servers
             members: all
-            disk: {retention: 3 d, times: "20:00"}
+            disk: {retention: \(retention) d, times: "20:00"}\(group)\(groups)
         \(extra)
         """
     }
@@ -50,23 +58,29 @@ struct RealInstallation {
         var outcome: RunOutcome
         var plane: RealPlane
         var jobs: [JobRecord]
+        var alerts: [AlertRecord]
     }
 
-    func run(on files: any FileSystem = SimulatedDisk(), in folder: String = "/real") throws -> Result {
+    /// - Parameter made: called when the disks are made and the run is about to begin.
+    func run(
+        on files: any FileSystem = SimulatedDisk(), in folder: String = "/real", made: () -> Void = {}
+    ) throws -> Result {
         let setting = try setting()
         let plane = try RealPlane(
             world: setting.world, seed: setting.seed, clock: setting.clock, folder: folder, files: files)
         let notebook = Notebook()
+        made()
         let outcome = Run(setting: setting, ledger: notebook, real: plane, checksInvariants: true).finish()
-        return Result(setting: setting, outcome: outcome, plane: plane, jobs: notebook.jobs)
+        return Result(setting: setting, outcome: outcome, plane: plane, jobs: notebook.jobs, alerts: notebook.alerts)
     }
 }
 
-/// Keeps the jobs of a run.
+/// Keeps the jobs and alerts of a run.
 final class Notebook: Ledger {
     var jobs: [JobRecord] = []
+    var alerts: [AlertRecord] = []
     func note(_ job: JobRecord) { jobs.append(job) }
-    func note(_ alert: AlertRecord) {}
+    func note(_ alert: AlertRecord) { alerts.append(alert) }
     func note(_ missed: MissedPoint) {}
     func note(_ incident: IncidentRecord) {}
     func note(_ change: ReplicaChange) {}
