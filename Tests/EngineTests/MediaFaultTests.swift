@@ -19,7 +19,7 @@ private let plain = "name: vm, size: 60 GB, used: 40 %, churn: 6 %, working-set:
 
     @Test(
         "rot is found in the night, told by 3129, mended by a check where the source has the block, and never read as data",
-        arguments: 1...4)
+        arguments: 1...2)
     func rot(seed: UInt64) throws {
         var installation = RealInstallation(
             machines: plain + ", page-file: 2 GB\n" + plain.replacing("vm", with: "other"),
@@ -67,7 +67,7 @@ private let plain = "name: vm, size: 60 GB, used: 40 %, churn: 6 %, working-set:
 
     @Test(
         "a power cut in the middle of a pool write leaves all or nothing: 910, points true, backups go on",
-        arguments: 1...8)
+        arguments: 1...3)
     func tornWrites(seed: UInt64) throws {
         var installation = RealInstallation(
             machines: plain,

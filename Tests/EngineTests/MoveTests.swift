@@ -36,7 +36,7 @@ import Units
         #expect(result.jobs.last { $0.kind == .expressFull }?.status == .completed)
     }
 
-    @Test("storage that moves to and fro under backups, crashes and failures stays what it is", arguments: 1...6)
+    @Test("storage that moves to and fro under backups, crashes and failures stays what it is", arguments: 1...2)
     func restless(seed: UInt64) throws {
         var installation = installation(
             """
