@@ -25,6 +25,8 @@ public struct ImageMerge: Sendable {
     public func run(progress: ImageProgress? = nil) throws(StorageFault) -> String {
         let journal = try MergeJournal.open(of: child, on: access.files)
         if try access.files.kind(of: child) == .none, let journal, journal.merged != nil {
+            // Else child could come back after a power cut, and the journal not.
+            try access.files.syncFolder(FilePath.folder(child))
             try removeJournal()
             return journal.parentPath
         }
@@ -79,7 +81,8 @@ public struct ImageMerge: Sendable {
 
     private func removeJournal() throws(StorageFault) {
         try access.files.remove(MergeJournal.path(of: child))
-        try access.files.syncFolder(FilePath.folder(child))
+        // A journal that comes back counts for nothing: the merge is over, and it must not seem otherwise.
+        try? access.files.syncFolder(FilePath.folder(child))
     }
 
     // MARK: before

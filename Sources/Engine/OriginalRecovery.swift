@@ -13,7 +13,10 @@ struct OriginalRecovery {
     /// Seconds since 2000-01-01, for formats that note it.
     let created: UInt32
 
-    private func path(_ disk: MachineDisk) -> String { "\(real.home)/\(disk.name)-\(number).\(disk.format)" }
+    /// Beside the old one, which may have moved to another volume.
+    private func path(_ disk: MachineDisk) -> String { "\(folder(disk))/\(disk.name)-\(number).\(disk.format)" }
+
+    private func folder(_ disk: MachineDisk) -> String { String(disk.path[..<disk.path.lastIndex(of: "/")!]) }
 
     /// The machine's disks with new ones for those of `devices`, by number; the machine does not have them yet. After a fault nothing
     /// of them is left.
@@ -58,11 +61,13 @@ struct OriginalRecovery {
         for disk in replaced { try? disk.close() }
         let kept = Set(disks.flatMap { [$0.path, $0.path + ".track"] })
         let names = replaced.map(\.name)
-        for name in (try? access.files.list(real.home)) ?? [] {
-            let isOld = names.contains { disk in
-                name.hasPrefix(disk) && name.dropFirst(disk.count).first.map { ".-_".contains($0) } == true
+        for folder in Set(replaced.map(folder)).sorted() {
+            for name in (try? access.files.list(folder)) ?? [] {
+                let isOld = names.contains { disk in
+                    name.hasPrefix(disk) && name.dropFirst(disk.count).first.map { ".-_".contains($0) } == true
+                }
+                if isOld, !kept.contains(folder + "/" + name) { try? access.files.remove(folder + "/" + name) }
             }
-            if isOld, !kept.contains(real.home + "/" + name) { try? access.files.remove(real.home + "/" + name) }
         }
     }
 }

@@ -6,7 +6,7 @@ extension PlaneFault {
     init(_ fault: StorageFault) {
         let error: Int32 =
             switch fault.kind {
-            case .outOfSpace: fault.id.hasPrefix("POOL") ? 33511 : 30115
+            case .outOfSpace: fault.id.hasPrefix("POOL") || fault.object.contains("/pools/") ? 33511 : 30115
             // The recovery point is not there, or what was to be had from it.
             case .missing where ["ENGINE-POINT", "ENGINE-ITEM", "GUEST-MISSING"].contains(fault.id): 202
             case .missing: 31208

@@ -8,15 +8,20 @@ public import Units
 public struct PointVerdict: Hashable, Sendable {
     public var machine: String
     public var at: SimTime
+    /// Where the recovery point lies.
+    public var source = RecoveryRequest.Source.disk
     /// Bytes compared.
     public var compared: Int64
     /// What differs, at most a few; empty if nothing does.
     public var problems: [String]
+    /// Blocks that the pool refuses to give, because the script let them rot.
+    public var damaged: [String] = []
     public var holds: Bool { problems.isEmpty }
 }
 
 extension RealPlane {
-    /// Reads every recovery point of every real machine, block by block, and compares it with what the guest had written.
+    /// Reads every recovery point of every real machine, and of its copies, block by block, and compares it with what the guest had
+    /// written.
     public func verify() throws(StorageFault) -> [PointVerdict] {
         var verdicts: [PointVerdict] = []
         for machine in realMachines { verdicts += try verify(machine) }
@@ -25,13 +30,21 @@ extension RealPlane {
 
     public func verify(_ machine: Ref<Machine>) throws(StorageFault) -> [PointVerdict] {
         let real = expected(machine).real
+        let rotten = try rottenPlaces(machine)
         var verdicts: [PointVerdict] = []
-        for point in real.points {
+        func verify(_ point: (at: SimTime, number: Int64), _ source: RecoveryRequest.Source, _ pool: Pool)
+            throws(StorageFault)
+        {
             let verification = PointVerification(
-                content: content(machine, at: point.at), pool: try pool(of: machine), number: point.number)
-            let (compared, problems) = try verification.run()
-            verdicts.append(
-                PointVerdict(machine: real.name, at: point.at, compared: compared, problems: problems))
+                content: content(machine, at: point.at), pool: pool, number: point.number,
+                rotten: source == .disk ? rotten : [])
+            var verdict = try verification.run()
+            (verdict.at, verdict.source) = (point.at, source)
+            verdicts.append(verdict)
+        }
+        for point in real.points { try verify(point, .disk, try pool(of: machine)) }
+        for key in copyKeys where key.machine == machine {
+            for point in copies[key]! { try verify(point, key.place.source, try pool(of: key.place)) }
         }
         return verdicts
     }
@@ -49,17 +62,19 @@ private struct PointVerification {
     let content: DiskContent
     let pool: Pool
     let number: Int64
+    /// Where the script asked for damage.
+    let rotten: [StoredPlace]
     private static let problemLimit = 5
 
-    func run() throws(StorageFault) -> (compared: Int64, problems: [String]) {
-        var problems: [String] = []
-        var compared: Int64 = 0
-        let (found, wanted) = (Buffer(count: BlockContent.size), Buffer(count: BlockContent.size))
+    /// Time and source are for the caller to say.
+    func run() throws(StorageFault) -> PointVerdict {
         let name = content.real.name
+        var verdict = PointVerdict(machine: name, at: .start, compared: 0, problems: [])
+        let (found, wanted) = (Buffer(count: BlockContent.size), Buffer(count: BlockContent.size))
         let facts = try pool.disks(of: name, at: number)
         for (index, disk) in content.real.disks.enumerated() {
             guard facts.contains(where: { $0.name == disk.name && $0.size == disk.size }) else {
-                problems.append("\(disk.name) of \(disk.size) bytes is not among its disks")
+                verdict.problems.append("\(disk.name) of \(disk.size) bytes is not among its disks")
                 continue
             }
             let device = try pool.device(of: name, at: number, disk: disk.name)
@@ -71,16 +86,21 @@ private struct PointVerification {
                 do throws(StorageFault) {
                     try device.read(into: theirs, at: offset)
                 } catch {
-                    problems.append(error.description)
-                    if problems.count >= Self.problemLimit { return (compared, problems) }
+                    let isRotten = rotten.contains { $0.disk == disk.name && $0.block.contains(offset) }
+                    if isRotten, error.kind == .damaged {
+                        verdict.damaged.append(error.description)
+                    } else {
+                        verdict.problems.append(error.description)
+                        if verdict.problems.count >= Self.problemLimit { return verdict }
+                    }
                     continue
                 }
-                compared += Int64(count)
+                verdict.compared += Int64(count)
                 guard !ours.hasSameBytes(as: theirs) else { continue }
-                problems.append("\(disk.name) differs in the \(count) bytes at \(offset)")
-                if problems.count >= Self.problemLimit { return (compared, problems) }
+                verdict.problems.append("\(disk.name) differs in the \(count) bytes at \(offset)")
+                if verdict.problems.count >= Self.problemLimit { return verdict }
             }
         }
-        return (compared, problems)
+        return verdict
     }
 }

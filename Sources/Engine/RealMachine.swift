@@ -33,6 +33,8 @@ final class RealMachine {
     private(set) var history: GuestHistory
     /// From the start of the run, and from each recovery of its disks on.
     private(set) var epochs: [GuestEpoch]
+    /// Places of each disk that were written since it was flushed: where that fails, the system forgets them.
+    private var unflushed: [Set<Int>]
 
     /// The snapshot that is open, and what is to travel of it.
     struct Snapshot {
@@ -43,8 +45,12 @@ final class RealMachine {
         var isWhole = false
         /// Blocks that need not travel, for they lie wholly in page files.
         var excluded: Set<Place> = []
+        /// Blocks that travel because the pool's own are damaged.
+        var mended: [Place] = []
     }
     var snapshot: Snapshot?
+    /// Where its disks are still to be moved to.
+    var movesTo: Ref<Volume>?
     /// Blocks that were left out of the last synchronization that ended well.
     private(set) var excluded: Set<Place> = []
     /// Moments at which the replica became equal to the disk, page file included.
@@ -53,6 +59,8 @@ final class RealMachine {
     private(set) var replicaAt: SimTime?
     /// Places that a recovery emptied, while the replica may hold something there.
     private(set) var vacated: Set<Place> = []
+    /// Blocks that were stored anew because the pool's own were damaged.
+    private var mendings: [(at: SimTime, place: Place)] = []
     /// Number in the pool of each recovery point.
     private(set) var points: [(at: SimTime, number: Int64)] = []
 
@@ -65,6 +73,7 @@ final class RealMachine {
         (self.name, self.disks, self.places, self.writes, self.content) = (name, disks, places, writes, content)
         (self.pageFile, self.imageBlocks, self.origins) = (pageFile, imageBlocks, origins)
         history = GuestHistory(writes)
+        unflushed = disks.map { _ in [] }
         epochs = [GuestEpoch(since: .start, start: history, grownBefore: 0)]
     }
 
@@ -82,6 +91,10 @@ final class RealMachine {
     /// Lets the guest write into its disks up to a moment.
     func live(overwrites: Int64, grown: Int64) throws(StorageFault) {
         let buffer = Buffer(count: BlockContent.size)
+        for (index, disk) in disks.enumerated() where disk.mayHaveForgotten {
+            for place in unflushed[index].sorted() { try put(place, history.versions[place], buffer) }
+            disk.noteRewritten()
+        }
         try history.advance(writes, overwrites: overwrites, grown: grown) {
             (place, version) throws(StorageFault) in try put(place, version, buffer)
         }
@@ -97,8 +110,14 @@ final class RealMachine {
     private func put(_ place: Int, _ version: UInt64, _ buffer: Buffer) throws(StorageFault) {
         let bytes = buffer[0..<BlockContent.size]
         content.fill(bytes, block: Int64(place), version: version)
-        try disks[places[place].disk].device.write(
-            UnsafeRawBufferPointer(bytes), at: places[place].block * Int64(BlockContent.size))
+        let disk = disks[places[place].disk]
+        do throws(StorageFault) {
+            try disk.device.write(UnsafeRawBufferPointer(bytes), at: places[place].block * Int64(BlockContent.size))
+        } catch {
+            disk.failed()
+            throw error
+        }
+        unflushed[places[place].disk].insert(place)
     }
 
     /// From now on its disks hold what was recovered: the guest goes on from there.
@@ -107,11 +126,21 @@ final class RealMachine {
             vacated.insert(places[place])
         }
         (self.history, self.disks, snapshot) = (history, disks, nil)
+        unflushed = disks.map { _ in [] }
         epochs.append(GuestEpoch(since: time, start: history, grownBefore: grownBefore))
     }
 
     func noteReplica(at time: SimTime?) { (replicaAt, vacated) = (time, []) }
+    /// All disks hold durably what was written to them.
+    func noteFlushed() { for index in unflushed.indices { unflushed[index] = [] } }
     func noteExcluded(_ places: Set<Place>) { excluded = places }
+    func noteMended(_ places: [Place], at time: SimTime) { mendings += places.map { (time, $0) } }
+    /// Each once, in no order.
+    func mended(since: SimTime, until: SimTime) -> Set<Place> {
+        var found = Set(mendings.filter { $0.at > since && $0.at <= until }.map(\.place))
+        if let snapshot, snapshot.at == until { found.formUnion(snapshot.mended) }
+        return found
+    }
     func noteWhole(at time: SimTime) { wholeAt.append(time) }
     func notePoint(at time: SimTime, number: Int64) { points.append((time, number)) }
     func removePoints() { points = [] }

@@ -15,7 +15,7 @@ extension RealPlane {
             found.points[machine] = []
         }
         do throws(StorageFault) {
-            try reopenPool(of: server)
+            try reopen(server, on: poolFiles[server.index] ?? files)
         } catch {
             for machine in machines { note(machine, time, error) }
             return found

@@ -18,15 +18,26 @@ public final class RealPlane: LivingPlane {
     let files: any FileSystem
     let access: ImageAccess
     private let seed: UInt64
-    private(set) var machines: [Int32: RealMachine] = [:]
-    private var pools: [Int32: Pool] = [:]
+    var machines: [Int32: RealMachine] = [:]
+    /// By DPM server.
+    var pools: [Int32: Pool] = [:]
+    /// What a server's pool lies on, where that is not in order.
+    var poolFiles: [Int32: any FileSystem] = [:]
+    var vaults: [Int32: Pool] = [:]
+    /// Number in its pool of each recovery point of a copy; and of the newest, the number of the point it is a copy of.
+    var copies: [CopyKey: [(at: SimTime, number: Int64)]] = [:]
+    var sourceNumbers: [CopyKey: Int64] = [:]
+    var rotten: [RottenPlace] = []
     private var load: (any DataPlane)?
     let planted: PlantedBug?
     let tapes: RealTapes
+    /// Machines whose data are gone, or are to go.
+    private var isDeleted: Set<Int32> = []
     /// Plain bytes per byte on the wire, by machine.
     private var wireRatios: [Double]
-    private var server: [Int32]
-    /// What went wrong beneath, in the order of time, with the machine it went wrong for.
+    private(set) var server: [Int32]
+    private var hasFailed = false
+    /// What went wrong beneath and the script did not ask for, in the order of time, with the machine it went wrong for.
     public internal(set) var faults: [(machine: String, at: SimTime, cause: String)] = []
 
     /// What came of each recovery, in the order of time.
@@ -97,11 +108,18 @@ public final class RealPlane: LivingPlane {
         }
     }
 
-    /// Ends the use of all files.
+    /// Ends the use of all files, also if closing one of them fails; the first fault is thrown.
     public func close() throws(StorageFault) {
-        for index in machines.keys.sorted() { for disk in machines[index]!.disks { try disk.close() } }
-        for index in pools.keys.sorted() { try pools[index]!.close() }
+        var first: StorageFault?
+        func attempt(_ body: () throws(StorageFault) -> Void) {
+            do throws(StorageFault) { try body() } catch { first = first ?? error }
+        }
+        for index in machines.keys.sorted() {
+            for disk in machines[index]!.disks { attempt { () throws(StorageFault) in try disk.close() } }
+        }
+        for pool in allPools { attempt { () throws(StorageFault) in try pool.close() } }
         tapes.close()
+        if let first { throw first }
     }
 
     public func follow(_ load: any DataPlane) { self.load = load }
@@ -180,24 +198,24 @@ public final class RealPlane: LivingPlane {
             let stored = places.count { $0 >= real.pageFile }
             return facts(machine, changed: places.count, stored: stored, read: places.count)
         }
-        let blocks = tracked(real) ?? allUsed(real)
+        let known = tracked(real)
+        let blocks = known?.blocks ?? allUsed(real)
         let kept = withoutPageFiles(machine, blocks, real)
         real.snapshot!.blocks = planted == .lostBlock && kept.count > 3 ? Array(kept.dropLast()) : kept
-        return facts(machine, changed: blocks.count, stored: kept.count, read: blocks.count)
+        var facts = facts(machine, changed: blocks.count, stored: kept.count, read: blocks.count)
+        if known?.isCoarse ?? true {
+            // All of it travels, but the pool stores no block again that it has.
+            facts.stored = Bytes(bytes(differing(machine, real, kept, at: until).count, machine))
+        }
+        return facts
     }
 
     public func check(_ machine: Ref<Machine>, kind: CheckKind, since: SimTime, until: SimTime) -> TransferFacts {
         let real = machines[machine.index]!
         guard real.snapshot?.at == until else { return changes(machine, since: since, until: until) }
-        let known = kind == .heavy ? nil : tracked(real)
+        let known = kind == .heavy ? nil : tracked(real)?.blocks
         let candidates = withoutPageFiles(machine, known ?? allUsed(real), real)
-        var differing: [RealMachine.Place] = []
-        do throws(StorageFault) {
-            differing = try differences(machine, real, candidates)
-        } catch {
-            note(machine, until, error)
-            differing = candidates
-        }
+        let differing = differing(machine, real, candidates, at: until)
         real.snapshot!.blocks = differing
         return facts(machine, changed: differing.count, stored: differing.count, read: (known ?? allUsed(real)).count)
     }
@@ -218,22 +236,37 @@ public final class RealPlane: LivingPlane {
         let places = history(machine, at: until).changed(since: earlier).filter {
             $0 >= real.pageFile && earlier.isUsed($0, real.writes)
         }
-        return Bytes(bytes(places.count, machine))
+        // What rotted was stored anew as it is; the points keep their own, rotten.
+        let changed = Set(places.map { real.places[$0] })
+        let mended = real.mended(since: since, until: until).filter { !changed.contains($0) }
+        return Bytes(bytes(places.count + mended.count, machine))
     }
 
     /// Blocks the tracker names; nil where it cannot say.
-    private func tracked(_ real: RealMachine) -> [RealMachine.Place]? {
+    private func tracked(_ real: RealMachine) -> (blocks: [RealMachine.Place], isCoarse: Bool)? {
         var blocks: [RealMachine.Place] = []
+        var isCoarse = false
         let unit = Int64(BlockContent.size)
         for (index, disk) in real.disks.enumerated() {
-            guard case .ranges(let ranges, _) = disk.changes else { return nil }
+            guard case .ranges(let ranges, let coarse) = disk.changes else { return nil }
+            isCoarse = isCoarse || coarse
             for range in ranges {
                 for block in range.lowerBound / unit..<(range.upperBound + unit - 1) / unit {
                     blocks.append(RealMachine.Place(disk: index, block: block))
                 }
             }
         }
-        return blocks
+        return (blocks, isCoarse)
+    }
+
+    /// Those of `blocks` in which snapshot and replica differ; all of them where that cannot be found out.
+    private func differing(
+        _ machine: Ref<Machine>, _ real: RealMachine, _ blocks: [RealMachine.Place], at time: SimTime
+    ) -> [RealMachine.Place] {
+        do throws(StorageFault) { return try differences(machine, real, blocks) } catch {
+            note(machine, time, error)
+            return blocks
+        }
     }
 
     private func allUsed(_ real: RealMachine) -> [RealMachine.Place] {
@@ -285,6 +318,7 @@ public final class RealPlane: LivingPlane {
         let pool = try pool(of: machine)
         guard let replica = try pool.replica(of: real.name) else { return blocks }
         var differing: [RealMachine.Place] = []
+        var damaged: [RealMachine.Place] = []
         let (left, right) = (Buffer(count: BlockContent.size), Buffer(count: BlockContent.size))
         for (index, disk) in real.disks.enumerated() {
             let device = try pool.device(of: real.name, at: replica.number, disk: disk.name)
@@ -299,10 +333,14 @@ public final class RealPlane: LivingPlane {
                 } catch {
                     // A block the pool cannot read is one that differs: the check mends it.
                     guard error.kind == .damaged else { throw error }
+                    damaged.append(place)
                 }
                 differing.append(place)
             }
         }
+        // The pool stores a block again that seems equal only if it knows it to be damaged.
+        if !damaged.isEmpty { _ = try pool.scrub(workers: 1) }
+        real.snapshot!.mended = damaged
         return differing
     }
 
@@ -321,35 +359,59 @@ public final class RealPlane: LivingPlane {
     public func takeSnapshot(_ machine: Ref<Machine>, at time: SimTime) throws(PlaneFault) {
         try reported(machine, time) { () throws(StorageFault) in
             let real = machines[machine.index]!
+            real.snapshot = nil
             try live(machine, until: time)
-            for disk in real.disks { try disk.takeSnapshot(created: created(time)) }
+            moveDisks(machine, at: time)
+            var taken: [MachineDisk] = []
+            do throws(StorageFault) {
+                for disk in real.disks {
+                    try disk.takeSnapshot(created: created(time))
+                    taken.append(disk)
+                }
+            } catch {
+                // All disks of a machine or none.
+                for disk in taken { attempt(machine, time) { () throws(StorageFault) in try disk.releaseSnapshot() } }
+                throw error
+            }
+            real.noteFlushed()
             real.snapshot = RealMachine.Snapshot(at: time, history: real.history)
         }
     }
 
     public func apply(_ purpose: DiskJob.Purpose, _ machine: Ref<Machine>, at snapshot: SimTime) throws(PlaneFault) {
         try reported(machine, snapshot) { () throws(StorageFault) in
+            try store(purpose, machine, at: snapshot)
             let real = machines[machine.index]!
-            guard real.snapshot != nil else { throw noSnapshot(real.name) }
-            let pool = try pool(of: machine)
-            let isFirst = try pool.datasources().allSatisfy { $0.name != real.name }
-            if isFirst { _ = try pool.add(real.name, time: seconds(snapshot)) }
-            var sources: [DiskSource] = []
-            for (index, disk) in real.disks.enumerated() {
-                let changes: DiskSource.Changes =
-                    if let blocks = real.snapshot!.blocks { .ranges(ranges(blocks, index, disk.size)) } else {
-                        .everything
-                    }
-                sources.append(DiskSource(name: disk.name, device: try source(disk), changes: changes))
-            }
-            // Which blocks a check compares is decided before, so that page files stay out of it.
-            let kind: SynchronizationKind = isFirst ? .initialReplica : .expressFull
-            _ = try pool.synchronize(
-                real.name, sources, kind: kind, at: seconds(snapshot), recoveryPoint: false)
             if real.snapshot!.isWhole { real.noteWhole(at: snapshot) }
             real.noteExcluded(real.snapshot!.excluded)
+            real.noteMended(real.snapshot!.mended, at: snapshot)
             real.noteReplica(at: snapshot)
         }
+    }
+
+    /// What the snapshot is to bring becomes the replica in the pool.
+    func store(_ purpose: DiskJob.Purpose, _ machine: Ref<Machine>, at snapshot: SimTime) throws(StorageFault) {
+        let real = machines[machine.index]!
+        let pool = try pool(of: machine)
+        let isKnown = try pool.datasources().contains { $0.name == real.name }
+        if isKnown {
+            try removeUnknownPoints(real, pool)
+        } else {
+            _ = try pool.add(real.name, time: seconds(snapshot))
+        }
+        let isFirst = try pool.replica(of: real.name) == nil
+        var sources: [DiskSource] = []
+        for (index, disk) in real.disks.enumerated() {
+            let changes: DiskSource.Changes =
+                if let blocks = real.snapshot!.blocks { .ranges(ranges(blocks, index, disk.size)) } else {
+                    .everything
+                }
+            sources.append(DiskSource(name: disk.name, device: try source(disk), changes: changes))
+        }
+        // Which blocks a check compares is decided before, so that page files stay out of it.
+        let kind: SynchronizationKind = isFirst ? .initialReplica : .expressFull
+        _ = try pool.synchronize(
+            real.name, sources, kind: kind, at: seconds(snapshot), recoveryPoint: false)
     }
 
     public func makePoint(_ machine: Ref<Machine>, at snapshot: SimTime) throws(PlaneFault) {
@@ -368,40 +430,45 @@ public final class RealPlane: LivingPlane {
 
     public func releaseSnapshot(_ machine: Ref<Machine>, at time: SimTime) {
         let real = machines[machine.index]!
-        do throws(StorageFault) {
-            // What the guest wrote meanwhile went to the differencing disks.
-            try live(machine, until: time)
-            for disk in real.disks { try disk.releaseSnapshot() }
-            real.snapshot = nil
-        } catch { note(machine, time, error) }
+        // What the guest wrote meanwhile went to the differencing disks.
+        attempt(machine, time) { () throws(StorageFault) in try live(machine, until: time) }
+        for disk in real.disks { attempt(machine, time) { () throws(StorageFault) in try disk.releaseSnapshot() } }
+        real.snapshot = nil
+        moveDisks(machine, at: time)
     }
 
     public func synchronized(_ machine: Ref<Machine>, at snapshot: SimTime) {
-        do throws(StorageFault) {
-            for disk in machines[machine.index]!.disks { try disk.confirm() }
-        } catch { note(machine, snapshot, error) }
+        for disk in machines[machine.index]!.disks {
+            attempt(machine, snapshot) { () throws(StorageFault) in try disk.confirm() }
+        }
     }
 
     public func crash(_ machine: Ref<Machine>, at time: SimTime) {
         let real = machines[machine.index]!
-        do throws(StorageFault) {
+        attempt(machine, time) { () throws(StorageFault) in
             try live(machine, until: time)
-            for disk in real.disks {
-                if planted == .forgottenCrash { try disk.forgetChanges() }
-                try disk.crash()
-            }
-            real.snapshot = nil
-        } catch { note(machine, time, error) }
+            if planted == .forgottenCrash { for disk in real.disks { try disk.forgetChanges() } }
+        }
+        for disk in real.disks { disk.crash() }
+        real.snapshot = nil
     }
 
     public func prune(_ machine: Ref<Machine>, points: [SimTime]) {
         let real = machines[machine.index]!
         for time in points {
-            guard let number = real.removePoint(at: time) else { continue }
-            if planted == .keptPoint { continue }
-            do throws(StorageFault) {
+            guard let number = real.removePoint(at: time), planted != .keptPoint else { continue }
+            attempt(machine, time) { () throws(StorageFault) in
                 try pool(of: machine).prune(real.name, point: number)
-            } catch { note(machine, time, error) }
+            }
+        }
+    }
+
+    /// Points that the books do not have: their deletion failed, or their making failed after they were there.
+    private func removeUnknownPoints(_ real: RealMachine, _ pool: Pool) throws(StorageFault) {
+        guard planted != .keptPoint else { return }
+        let known = Set(real.points.map(\.number))
+        for point in try pool.recoveryPoints(of: real.name) where !known.contains(point.number) {
+            try pool.prune(real.name, point: point.number)
         }
     }
 
@@ -409,19 +476,36 @@ public final class RealPlane: LivingPlane {
         let real = machines[machine.index]!
         real.removePoints()
         real.noteReplica(at: nil)
-        do throws(StorageFault) {
-            let pool = try pool(of: machine)
-            if try pool.datasources().contains(where: { $0.name == real.name }) { try pool.remove(real.name) }
-        } catch { note(machine, real.history.overwrites == 0 ? .start : real.wholeAt.last ?? .start, error) }
+        isDeleted.insert(machine.index)
+        attempt(machine, real.wholeAt.last ?? .start) { () throws(StorageFault) in try deleteAgain(machine) }
+    }
+
+    private func deleteAgain(_ machine: Ref<Machine>) throws(StorageFault) {
+        let (real, pool) = (machines[machine.index]!, try pool(of: machine))
+        guard try pool.datasources().contains(where: { $0.name == real.name }) else { return }
+        if isDeleted.contains(machine.index) { try pool.remove(real.name) } else { try removeUnknownPoints(real, pool) }
+    }
+
+    /// Deletes what should be gone and is not, because deleting it failed.
+    public func finishDeleting() throws(StorageFault) {
+        guard hasFailed else { return }
+        for machine in realMachines { try deleteAgain(machine) }
+        // What was left half-way, a pool finishes when it is opened.
+        for index in pools.keys.sorted() { try reopen(Ref(raw: index), on: poolFiles[index] ?? files) }
     }
 
     /// Differencing disks that a failure left behind, and that were found and merged at the next snapshot.
     public var leftovers: Int { machines.values.reduce(0) { $0 + $1.disks.reduce(0) { $0 + $1.leftovers } } }
 
+    /// Differencing disks that are there, of backups under way or left behind.
+    public var differencingDisks: Int {
+        machines.values.reduce(0) { $0 + $1.disks.reduce(0) { $0 + $1.differencingDisks } }
+    }
+
     /// What the pools' own checks find wrong with them.
     public func check() throws(StorageFault) -> [String] {
         var found: [String] = []
-        for index in pools.keys.sorted() { found += try pools[index]!.check().map(\.description) }
+        for pool in allPools { found += try pool.check().map(\.description) }
         return found
     }
 
@@ -437,25 +521,35 @@ public final class RealPlane: LivingPlane {
 
     /// The pool of the DPM server that protects a machine; made when it is first asked for.
     func pool(of machine: Ref<Machine>) throws(StorageFault) -> Pool {
-        let index = server[Int(machine.index)]
-        if let pool = pools[index] { return pool }
-        let path = folder + "/pools/" + Self.fileName(world.servers[Int(index)].name, Int(index))
-        let pool = try Pool.create(at: path, on: files, guids: access.guids, time: seconds(.start))
-        pools[index] = pool
-        return pool
+        try pool(of: server[Int(machine.index)])
     }
 
-    /// Opens the pool of a DPM server again, as whoever knows nothing of it.
-    func reopenPool(of server: Ref<DPMServer>) throws(StorageFault) {
-        guard let pool = pools[server.index] else { return }
-        let path = pool.path
-        try pool.close()
-        pools[server.index] = nil
-        pools[server.index] = try Pool.open(path, on: files)
+    func pool(of server: Int32) throws(StorageFault) -> Pool {
+        if let pool = pools[server] { return pool }
+        let pool = try openOrCreate(poolPath(server), on: poolFiles[server] ?? files)
+        pools[server] = pool
+        return pool
     }
 
     func isProtected(_ machine: Ref<Machine>, by server: Ref<DPMServer>) -> Bool {
         self.server[Int(machine.index)] == server.index
+    }
+
+    func poolPath(_ server: Int32) -> String {
+        folder + "/pools/" + Self.fileName(world.servers[Int(server)].name, Int(server))
+    }
+
+    private var allPools: [Pool] {
+        pools.keys.sorted().map { pools[$0]! } + vaults.keys.sorted().map { vaults[$0]! }
+    }
+
+    /// The pool in a folder of ours, also if its making failed after it was there, or half-way.
+    func openOrCreate(_ path: String, on files: any FileSystem) throws(StorageFault) -> Pool {
+        do throws(StorageFault) { return try Pool.open(path, on: files) } catch {
+            guard error.id == "POOL-NOT-POOL" else { throw error }
+        }
+        Self.empty(path, files)
+        return try Pool.create(at: path, on: files, guids: access.guids, time: seconds(.start))
     }
 
     private func ranges(_ blocks: [RealMachine.Place], _ disk: Int, _ size: Int64) -> [Range<Int64>] {
@@ -475,7 +569,14 @@ public final class RealPlane: LivingPlane {
         }
     }
 
+    /// For acts that have no job that could fail.
+    func attempt(_ machine: Ref<Machine>, _ time: SimTime, _ body: () throws(StorageFault) -> Void) {
+        do throws(StorageFault) { try body() } catch { note(machine, time, error) }
+    }
+
     func note(_ machine: Ref<Machine>, _ time: SimTime, _ fault: StorageFault) {
+        hasFailed = true
+        if isAskedFor(machine, fault) { return }
         faults.append((world.machines[machine].name, time, fault.description))
     }
 

@@ -17,6 +17,24 @@ public struct TransferFacts: Hashable, Sendable {
     public static let zero = TransferFacts(changed: .zero, sent: .zero, stored: .zero, read: .zero)
 }
 
+/// What a scrub of a pool found damaged of a machine.
+public struct PoolDamage: Hashable, Sendable {
+    public var machine: Ref<Machine>
+    /// The replica sees a block that is not what was stored.
+    public var isInReplica: Bool
+    /// So do these recovery points.
+    public var points: [SimTime]
+    public init(machine: Ref<Machine>, isInReplica: Bool, points: [SimTime]) {
+        (self.machine, self.isInReplica, self.points) = (machine, isInReplica, points)
+    }
+}
+
+/// Where a machine's copy outside its own DPM server lies.
+public enum CopyPlace: Hashable, Sendable {
+    case secondary(Ref<DPMServer>)
+    case online(Ref<Vault>)
+}
+
 /// What a data plane could not do, as DPM reports it.
 public struct PlaneFault: Error, Hashable, Sendable {
     /// DPM's error id.
@@ -67,10 +85,34 @@ public protocol DataPlane: AnyObject {
     func synchronized(_ machine: Ref<Machine>, at snapshot: SimTime)
     /// The computer the machine ran on died, with whatever it knew of changes (PRC-6). A snapshot that was open stays behind.
     func crash(_ machine: Ref<Machine>, at time: SimTime)
+    /// Its disks are on another volume from now on, with the bytes they had; what was known of changes is not (LIV-6).
+    func moveStorage(_ machine: Ref<Machine>, to volume: Ref<Volume>, at time: SimTime)
     /// Recovery points go that nobody keeps any longer.
     func prune(_ machine: Ref<Machine>, points: [SimTime])
     /// Protection ends, and replica and recovery points go with it.
     func deleteData(_ machine: Ref<Machine>)
+
+    // MARK: Copies
+
+    /// A recovery point becomes one of the copy too; what changed `since` the copy's newest, or all if there is none (`never`).
+    func copyPoint(
+        _ machine: Ref<Machine>, at point: SimTime, since: SimTime, to copy: CopyPlace
+    ) throws(PlaneFault)
+    /// Recovery points of the copy go that nobody keeps any longer.
+    func pruneCopies(_ machine: Ref<Machine>, points: [SimTime], in copy: CopyPlace)
+
+    // MARK: Faults of the media
+
+    /// Bytes of so many stored blocks of replica and recovery points turn into others; `chance` says which.
+    func rotPool(_ machine: Ref<Machine>, blocks: Int, chance: UInt64, at time: SimTime)
+    /// Bytes on the cartridge turn into others.
+    func rotTape(_ cartridge: Ref<Cartridge>)
+    /// All that the DPM server's pool holds is read and proved, and what is damaged is told, machine by machine.
+    func scrub(_ server: Ref<DPMServer>, at time: SimTime) -> [PoolDamage]
+    /// The DPM server loses its power in the middle of a write to its pool, which recovers by itself; `chance` says where.
+    func tearPool(_ server: Ref<DPMServer>, chance: UInt64, at time: SimTime)
+    /// The disks under the DPM server's pool take no more bytes, or do again.
+    func setPoolDisksFull(_ server: Ref<DPMServer>, _ isFull: Bool, at time: SimTime)
 
     // MARK: Tape
 
@@ -99,8 +141,18 @@ extension DataPlane {
     public func releaseSnapshot(_ machine: Ref<Machine>, at time: SimTime) {}
     public func synchronized(_ machine: Ref<Machine>, at snapshot: SimTime) {}
     public func crash(_ machine: Ref<Machine>, at time: SimTime) {}
+    public func moveStorage(_ machine: Ref<Machine>, to volume: Ref<Volume>, at time: SimTime) {}
     public func prune(_ machine: Ref<Machine>, points: [SimTime]) {}
     public func deleteData(_ machine: Ref<Machine>) {}
+    public func copyPoint(
+        _ machine: Ref<Machine>, at point: SimTime, since: SimTime, to copy: CopyPlace
+    ) throws(PlaneFault) {}
+    public func pruneCopies(_ machine: Ref<Machine>, points: [SimTime], in copy: CopyPlace) {}
+    public func rotPool(_ machine: Ref<Machine>, blocks: Int, chance: UInt64, at time: SimTime) {}
+    public func rotTape(_ cartridge: Ref<Cartridge>) {}
+    public func scrub(_ server: Ref<DPMServer>, at time: SimTime) -> [PoolDamage] { [] }
+    public func tearPool(_ server: Ref<DPMServer>, chance: UInt64, at time: SimTime) {}
+    public func setPoolDisksFull(_ server: Ref<DPMServer>, _ isFull: Bool, at time: SimTime) {}
     public func writeToTape(_ part: TapePart) throws(PlaneFault) {}
     public func breakSet(_ part: TapePart) {}
     public func eraseTape(_ cartridge: Ref<Cartridge>) {}

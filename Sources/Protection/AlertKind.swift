@@ -20,6 +20,7 @@ public enum AlertKind: Int32, CaseIterable, Sendable, Hashable {
     case agentIncompatible = 3121
     case agentUnreachable = 3122
     case throttlingNotWorking = 3124
+    case corruptionRead = 3129
     case configureProtectionFailed = 3161
     case pointVolumeThreshold = 3169
     case jobNotStarted = 3170
@@ -63,7 +64,8 @@ public enum AlertKind: Int32, CaseIterable, Sendable, Hashable {
         switch self {
         case .replicaMissing, .replicaInconsistent, .recoveryFailed, .recoveryPointFailed, .synchronizationFailed,
             .stopProtectionFailed, .diskMissing, .agentIncompatible, .agentUnreachable, .libraryUnavailable,
-            .tapeCopyFailed, .tapeBackupFailed, .certificateExpired, .poolVolumeFull, .poolVolumeMissing:
+            .corruptionRead, .tapeCopyFailed, .tapeBackupFailed, .certificateExpired, .poolVolumeFull,
+            .poolVolumeMissing:
             .critical
         case .replicaCreationInProgress, .recoveryInProgress, .recoverySuccessful, .manualLoadPending,
             .replicaCreationScheduled, .recoveredToOtherHost, .parallelBackupLimit, .parallelRecoveryLimit,
@@ -96,6 +98,7 @@ public enum AlertKind: Int32, CaseIterable, Sendable, Hashable {
         case .agentIncompatible: "Agent incompatible"
         case .agentUnreachable: "Agent unreachable"
         case .throttlingNotWorking: "Network bandwidth usage throttling not working"
+        case .corruptionRead: "Data corruption detected during a read"
         case .configureProtectionFailed: "Configuration of protection failed"
         case .pointVolumeThreshold: "Recovery point volume threshold exceeded"
         case .jobNotStarted: "A job could not be started"
@@ -156,6 +159,7 @@ public enum AlertKind: Int32, CaseIterable, Sendable, Hashable {
         case .agentIncompatible: "Update the protection agent"
         case .agentUnreachable: "Check power, network and firewall of the computer"
         case .throttlingNotWorking: "Install the QoS packet scheduler on the computer"
+        case .corruptionRead: "Check the disks of the pool; recover from points that are not damaged, or from copies"
         case .configureProtectionFailed: "See the cause in the job, then run the wizard again"
         case .pointVolumeThreshold: "Grow the recovery point volume"
         case .jobNotStarted: "Start it again"

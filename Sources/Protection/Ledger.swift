@@ -32,6 +32,8 @@ public struct RunOutcome: Sendable {
     public var resources: [ResourceRecord] = []
     public var replicas: [ReplicaRecord] = []
     public var points: [RecoveryPointRecord] = []
+    /// Of real machines, once their recovery points have been read back.
+    public var pointChecks: [PointCheckRecord] = []
     public var cartridges: [CartridgeRecord] = []
     public var tapeSets: [TapeSetRecord] = []
     /// Jobs that had not ended at the horizon.

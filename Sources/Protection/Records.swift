@@ -230,6 +230,25 @@ public struct RecoveryPointRecord: Sendable, Hashable {
     }
 }
 
+/// A recovery point of a real machine, on disk or a copy, that was read back when the run ended.
+public struct PointCheckRecord: Sendable, Hashable {
+    public enum Finding: UInt8, CaseIterable, Sendable {
+        /// It is what the disks were at its time.
+        case verified
+        /// It is not, and that is a failure of the program.
+        case differs
+        /// The pool refuses blocks of it that the script let rot.
+        case damaged
+    }
+    public var machine: Int32
+    public var at: SimTime
+    public var source: RecoveryRequest.Source
+    public var finding: Finding
+    public init(machine: Int32, at: SimTime, source: RecoveryRequest.Source, finding: Finding) {
+        (self.machine, self.at, self.source, self.finding) = (machine, at, source, finding)
+    }
+}
+
 /// A replica when the run ends.
 public struct ReplicaRecord: Sendable, Hashable {
     public var machine: Int32
@@ -275,6 +294,8 @@ public struct TapeSetRecord: Sendable, Hashable {
         case broken
         /// A cartridge of it has been written from its beginning again.
         case overwritten
+        /// A cartridge of it has rotted since.
+        case damaged
     }
     /// Its number within the run.
     public var number: Int32

@@ -67,6 +67,14 @@ public enum Happening: Sendable, Hashable {
     case recover(RecoveryRequest)
     /// The DPM server's database is lost, and the server is down; it is rebuilt from pool and tapes (dpm-facts 6.6).
     case databaseLoss(Ref<DPMServer>)
+    /// So many blocks of a real machine rot in the pool; nobody notices before they are read.
+    case poolRot(Ref<Machine>, blocks: Int)
+    /// The cartridge rots: what is on it cannot be read any more.
+    case tapeRot(Ref<Cartridge>)
+    /// The DPM server loses its power in the middle of a write to its pool.
+    case tornWrite(Ref<DPMServer>)
+    /// The disks under the DPM server's pool take no more bytes.
+    case poolDisksFull(Ref<DPMServer>)
 }
 
 extension Happening {

@@ -128,6 +128,17 @@ extension Builder {
         case "jobs": return jobs(fields)
         case "missed": return fields.bound("missed").map { .missed(error: error(fields), $0) }
         case "points": return fields.bound("points").map { .points($0) }
+        case "verified", "differing", "damaged":
+            guard let bound = fields.bound(quantity.key) else { return nil }
+            guard world.machines.contains(where: { $0.real != nil }) else {
+                report.problem(
+                    fields.layers[0][quantity.key] ?? Item(text: "", spot: fields.spot, path: fields.path),
+                    expected: "\(quantity.key) only where there are real machines (data: real)", found: "none")
+                return nil
+            }
+            let finding: PointCheckRecord.Finding =
+                quantity.key == "verified" ? .verified : quantity.key == "damaged" ? .damaged : .differs
+            return .readBack(finding, bound)
         case "consistency":
             return fields.choice("consistency").flatMap { word in Tables.consistencyWords.first { $0.word == word } }
                 .map { .consistency($0.consistency) }

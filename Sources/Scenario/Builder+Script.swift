@@ -34,7 +34,7 @@ extension Builder {
 
     /// A key that belongs to another kind would be silently without effect.
     private func refuseStrayKeys(_ fields: Fields, _ kind: String) {
-        for key in ["rate", "port", "by", "error", "state", "data"] + Tables.recoveryKeys {
+        for key in ["rate", "port", "by", "error", "state", "data", "blocks"] + Tables.recoveryKeys {
             guard let item = fields.layers[0][key] else { continue }
             let owners = Tables.scriptKinds.filter { ($0.needed + $0.also).contains(key) }.map(\.key)
             if !owners.contains(kind) {
@@ -150,6 +150,11 @@ extension Builder {
         case "run-summary-manager": servers.many(items, report: report).map { .runSummaryManager($0) }
         case "stop-protection": stops(items, fields)
         case "recover": recoveries(items, fields)
+        case "pool-rot":
+            rottingMachines(items).map { .poolRot($0, blocks: fields.count("blocks") ?? 1) }
+        case "tape-rot": barcodes().many(items, report: report).map { .tapeRot($0) }
+        case "torn-write": servers.many(items, report: report).map { .tornWrite($0) }
+        case "pool-full-disk": servers.many(items, report: report).map { .poolDisksFull($0) }
         default: migrations(items, fields)
         }
     }
@@ -202,6 +207,17 @@ extension Builder {
         for group in found where world.groups[group].tape?.encoding != .encrypt {
             report.problem(
                 items[0], expected: "groups whose tapes are encrypted", found: quoted(world.groups[group].name))
+        }
+        return found
+    }
+
+    /// Numbers do not rot: of modelled machines nothing is stored that could.
+    private func rottingMachines(_ items: [Item]) -> [Ref<Machine>] {
+        let found = machines.many(items, report: report)
+        for machine in found where world.machines[machine].real == nil {
+            report.problem(
+                items[0], expected: "real machines (data: real), for only bytes that are stored can rot",
+                found: quoted(world.machines[machine].name))
         }
         return found
     }

@@ -136,6 +136,10 @@ enum Tables {
         ),
         ("migration", "machine", ["to"], ["storage"], "machines that live-migrate"),
         ("recover", "machine", [], recoveryKeys, "machines that an operator recovers"),
+        ("pool-rot", "machine", [], ["blocks"], "real machines of which blocks rot in the pool"),
+        ("tape-rot", "cartridge", [], [], "cartridges, by bar code, that rot with what is on them"),
+        ("torn-write", "DPM server", [], [], "DPM servers that lose their power in the middle of a write to the pool"),
+        ("pool-full-disk", "DPM server", [], [], "DPM servers of which the disks under the pool take no more bytes"),
     ]
     /// What a recovery is asked to be, besides of which machine.
     static let recoveryKeys = [
@@ -201,6 +205,8 @@ enum Tables {
             Field(
                 "data", .choice(["keep", "delete"]), default: "keep", from: "GRP-1",
                 "stop-protection: what becomes of replica and recovery points"),
+            Field(
+                "blocks", .count(1...10_000), default: "1", from: "the reader", "pool-rot: how many blocks, by chance"),
             Field("label", .text, "the name by which expectations speak of it"),
         ] + recoveryFields)
 }

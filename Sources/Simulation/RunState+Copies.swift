@@ -52,6 +52,11 @@ extension RunState {
         return copy.kind == .online ? world.vaults[group.online!.vault].site : world.servers[group.server].site
     }
 
+    func place(of copy: CopyState) -> CopyPlace {
+        let group = world.groups[copy.group]
+        return copy.kind == .online ? .online(group.online!.vault) : .secondary(group.server)
+    }
+
     func copyCanRun(_ copy: CopyState) -> Bool {
         guard let s = source(of: copy), serverUp[s] else { return false }
         if copy.kind == .secondary, !serverUp[Int(world.groups[copy.group].server.index)] { return false }
@@ -148,19 +153,31 @@ extension RunState {
         guard let record = copies[c].record, Int64(record.id) == id else { return }
         let copy = copies[c]
         let used = plane.used(copy.machine, at: copy.target).count
+        // What real files may refuse is booked only if they take it.
+        let before = world.machines[copy.machine].real == nil ? nil : (copy.chain, pool, books)
         var chain = PointChain()
         swap(&chain, &copies[c].chain)
         let outcome = store(
             &chain, owner: machines.count + c, volume: Int(copy.poolVolume), group: copy.group, replica: used,
             stored: copy.facts.stored.count, until: copy.target)
-        if outcome.error == 0 {
+        var error = outcome.error
+        if error == 0 {
+            do throws(PlaneFault) {
+                try plane.copyPoint(copy.machine, at: copy.target, since: copy.copied, to: place(of: copy))
+            } catch let fault { error = fault.error }
+        }
+        if error != 0, outcome.error == 0, let before {
+            (chain, pool, books) = before
+            books.thrownAway += copy.facts.stored.count
+        }
+        if error == 0 {
             chain.addPoint(at: copy.target, consistency: machines[copy.machine].consistency, inconsistentBefore: .zero)
             books.points += 1
             copies[c].record!.stored = Bytes(outcome.allocated)
         }
         swap(&chain, &copies[c].chain)
-        if outcome.error == 0 { copies[c].copied = copy.target }
-        endCopy(c, error: outcome.error)
+        if error == 0 { copies[c].copied = copy.target }
+        endCopy(c, error: error)
     }
 
     private mutating func endCopy(_ c: Int, error: Int32) {
@@ -200,11 +217,12 @@ extension RunState {
         let days = copy.kind == .online ? Int(group.online!.retention.approximateDays) : group.disk!.retentionDays
         var chain = PointChain()
         swap(&chain, &copies[c].chain)
-        pruneChain(
+        let gone = pruneChain(
             &chain, retentionDays: days, inconsistentFor: .zero,
             inUse: recoveries.compactMap { $0?.copy == c ? $0?.order.point : nil }, owner: machines.count + c,
             volume: Int(copy.poolVolume)
         )
         swap(&chain, &copies[c].chain)
+        if !gone.isEmpty { plane.pruneCopies(copy.machine, points: gone, in: place(of: copy)) }
     }
 }

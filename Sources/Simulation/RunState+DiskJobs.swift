@@ -307,17 +307,20 @@ extension RunState {
 
     mutating func applied(job j: Int) {
         jobs[j]!.transfer = nil
+        let job = jobs[j]!
+        // What real files may refuse is booked only if they take it.
+        let before = world.machines[job.machine].real == nil ? nil : (machines[job.machine].chain, pool, books)
         let error = applyToPool(j)
         guard error == 0 else {
             jobs[j]!.isRefused = true
             return breakJob(j, error: error)
         }
-        let job = jobs[j]!
         do throws(PlaneFault) {
             try plane.apply(job.steps.purpose, job.machine, at: job.snapshotAt)
         } catch {
-            // Booked as applied already, so nothing of it is thrown away.
-            jobs[j]!.isRefused = true
+            if let before { (machines[job.machine].chain, pool, books) = before }
+            jobs[j]!.record.stored = .zero
+            if error.error == 33511 { _ = refuseOnFullDisks(Int(machines[job.machine].poolVolume)) }
             return breakJob(j, error: error.error)
         }
         advanceJob(j, .applied)

@@ -8,7 +8,7 @@ private struct FaultTarget: Hashable {
     enum Part: UInt8 {
         case linkRate, network, vmm, helper, helperPort, agent, writer, integration, volume, snapshots, cartridge,
             certificate,
-            replication, clock, protection
+            replication, clock, protection, poolDisks
     }
     var part: Part
     var index: Int32
@@ -31,7 +31,9 @@ private struct FaultTarget: Hashable {
         case .replication(let machine, _): self.init(.replication, machine.index)
         case .clockChange(let server, _): self.init(.clock, server.index)
         case .stopProtection(let machine, _): self.init(.protection, machine.index)
-        case .cartridgeDamaged, .runCheck, .runBackup, .runSummaryManager, .nodeCrash, .maintenance, .nodeRestart,
+        case .poolDisksFull(let server): self.init(.poolDisks, server.index)
+        case .poolRot, .tapeRot, .tornWrite, .cartridgeDamaged, .runCheck, .runBackup, .runSummaryManager, .nodeCrash,
+            .maintenance, .nodeRestart,
             .linkOutage, .serverOutage, .driveFailure, .robotJam, .poolVolumeOutage, .volumeFull, .migration,
             .databaseLoss, .recover:
             return nil
@@ -89,9 +91,11 @@ extension RunState {
         case .runSummaryManager(let server): ("Summary Manager by hand", world.servers[server].name)
         case .stopProtection(let machine, true): ("Protection stopped, data deleted", world.machines[machine].name)
         case .stopProtection(let machine, false): ("Protection stopped, data kept", world.machines[machine].name)
+        case .poolRot(let machine, _): ("Bit rot in the pool", world.machines[machine].name)
+        case .tapeRot(let cartridge): ("Bit rot on tape", world.cartridges[cartridge].barcode)
+        case .poolDisksFull(let server): ("Pool disks full", world.servers[server].name)
         case .nodeCrash, .maintenance, .nodeRestart, .linkOutage, .serverOutage, .driveFailure, .robotJam,
-            .poolVolumeOutage, .volumeFull, .migration,
-            .databaseLoss, .recover:
+            .poolVolumeOutage, .volumeFull, .migration, .databaseLoss, .recover, .tornWrite:
             preconditionFailure("\(happening) is begun elsewhere")
         }
     }
@@ -123,9 +127,11 @@ extension RunState {
         case .runSummaryManager(let server): runSummary(server: Int(server.index))
         case .stopProtection(let machine, let deletesData):
             stopProtection(machine, deletesData: deletesData, incident: i)
+        case .poolRot(let machine, let blocks): poolRots(machine, blocks: blocks, incident: i)
+        case .tapeRot(let cartridge): tapeRots(cartridge)
+        case .poolDisksFull(let server): setPoolDisksFull(server, true)
         case .nodeCrash, .maintenance, .nodeRestart, .linkOutage, .serverOutage, .driveFailure, .robotJam,
-            .poolVolumeOutage, .volumeFull, .migration,
-            .databaseLoss, .recover:
+            .poolVolumeOutage, .volumeFull, .migration, .databaseLoss, .recover, .tornWrite:
             preconditionFailure("\(happening) is begun elsewhere")
         }
     }
@@ -157,7 +163,8 @@ extension RunState {
             tape.cartridges[Int(cartridge.index)].isInLibrary = true
             tapesChanged()
         // What is damaged stays damaged.
-        case .cartridgeDamaged: break
+        case .cartridgeDamaged, .poolRot, .tapeRot: break
+        case .poolDisksFull(let server): setPoolDisksFull(server, false)
         case .certificateMissing(let group), .certificateExpired(let group):
             let certificate = setting.world.groups[group].tape?.hasCertificate ?? true
             certificateChanged(group, has: certificate, isExpired: false, incident: nil)
@@ -167,8 +174,7 @@ extension RunState {
         case .runCheck, .runBackup, .runSummaryManager: break
         case .stopProtection(let machine, _): resumeProtection(machine)
         case .nodeCrash, .maintenance, .nodeRestart, .linkOutage, .serverOutage, .driveFailure, .robotJam,
-            .poolVolumeOutage, .volumeFull, .migration,
-            .databaseLoss, .recover:
+            .poolVolumeOutage, .volumeFull, .migration, .databaseLoss, .recover, .tornWrite:
             preconditionFailure("\(happening) is finished elsewhere")
         }
     }

@@ -69,6 +69,13 @@ extension RunState {
             guard !databaseLost[Int(server.index)] else { return }
             databaseLost[Int(server.index)] = true
             serverEnds(server, incident: incident("Database lost", world.servers[server].name, line: n))
+        case .tornWrite(let server):
+            let i = incident("Power cut in a pool write", world.servers[server].name, line: n)
+            // What is under way in the pool is torn before its jobs hear of it.
+            if serverUp[Int(server.index)] {
+                plane.tearPool(server, chance: scriptStreams[n].nextUInt64(), at: agenda.now)
+            }
+            serverEnds(server, incident: i)
         case .driveFailure(let drive):
             driveFailed(drive, incident: incident("Drive failure", world.drives[drive].name, line: n))
         case .robotJam(let library):
@@ -86,7 +93,7 @@ extension RunState {
         case .slowLink, .partition, .vmmOutage, .helperStopped, .helperPort, .agent, .vssFailure, .integrationOff,
             .volumeOutage, .snapshotsFull, .cartridgeMissing, .cartridgeDamaged, .certificateMissing,
             .certificateExpired, .replication, .clockChange, .runCheck, .runBackup, .runSummaryManager,
-            .stopProtection:
+            .stopProtection, .poolRot, .tapeRot, .poolDisksFull:
             beginFault(happening, line: n)
         }
     }
@@ -104,7 +111,7 @@ extension RunState {
             let rate = Double(linkRate[Int(link.index)].bytesPerSecond) * tuning.wireEfficiency.value
             fluid.setCapacity(topology.links[Int(link.index)], to: rate, at: nowSeconds)
             fluidChanged = true
-        case .serverOutage(let server):
+        case .serverOutage(let server), .tornWrite(let server):
             serverUp[Int(server.index)] = !databaseLost[Int(server.index)]
             setServerRate(Int(server.index))
         case .databaseLoss(let server): rebuildDatabase(server, line: n)
@@ -121,7 +128,7 @@ extension RunState {
         case .slowLink, .partition, .vmmOutage, .helperStopped, .helperPort, .agent, .vssFailure, .integrationOff,
             .volumeOutage, .snapshotsFull, .cartridgeMissing, .cartridgeDamaged, .certificateMissing,
             .certificateExpired, .replication, .clockChange, .runCheck, .runBackup, .runSummaryManager,
-            .stopProtection:
+            .stopProtection, .poolRot, .tapeRot, .poolDisksFull:
             finishFault(happening, line: n)
         }
     }
@@ -316,6 +323,7 @@ extension RunState {
 
     /// LIV-6: the storage moved too, so a full check comes first.
     mutating func migrationEnded(machine m: Int) {
+        plane.moveStorage(Ref(m), to: machines[m].volume, at: agenda.now)
         let i = Int(machines[m].incident)
         guard machines[m].group != nil, i >= 0 else { return }
         lose(m, .storageMove, incident: i)

@@ -22,6 +22,7 @@ extension RunState {
             if !gone.isEmpty { plane.prune(Ref(m), points: gone) }
         }
         for c in copies.indices { pruneCopy(c) }
+        if !rotten.isEmpty { scrubPools() }
         expireTapes()
         agenda.schedule(Event(.pruning, 0), at: agenda.now + .days(1))
     }

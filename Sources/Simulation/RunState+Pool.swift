@@ -41,6 +41,13 @@ extension RunState {
         }
         books.applied += stored
         if volume >= 0 {
+            // Of real machines the real disks say so.
+            if poolDisksFull[Int(world.poolVolumes[volume].server.index)], new + kept > 0,
+                owner >= machines.count || world.machines[owner].real == nil
+            {
+                books.refused += stored
+                return (refuseOnFullDisks(volume), 0)
+            }
             let error = pool.take(
                 owner: owner, replica: new, points: kept, volume: volume, autoGrow: world.groups[group].autoGrow,
                 at: agenda.now)

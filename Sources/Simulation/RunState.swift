@@ -69,6 +69,10 @@ struct RunState {
     var lineIncident: [Int32] = []
     /// The member whose legacy volumes a colocated group shares.
     var colocatedOwner: [Int?] = []
+    /// Machines whose blocks rot in the pool, with the incident that began it.
+    var rotten: [(machine: Ref<Machine>, incident: Int32)] = []
+    /// Per DPM server: the disks under its pool take no more bytes.
+    var poolDisksFull: [Bool] = []
     var copies: [CopyState] = []
     var copySlots: [Slots] = []
     /// Every recovery of the run, by its number; nil when it is over.
@@ -108,6 +112,7 @@ struct RunState {
         volumeLost = volumeFull
         hostReachable = hostUp
         clockWrong = Array(repeating: false, count: world.servers.count)
+        poolDisksFull = clockWrong
         linkRate = world.links.map(\.rate)
         lastSummary = Array(repeating: nil, count: world.servers.count)
         summaryBegan = Array(repeating: .start, count: world.servers.count)

@@ -38,7 +38,7 @@ struct CalibrateCommand: ParsableCommand {
             }
             defer { real.end() }
             let asFiles = Self.totals(setting, real.plane)
-            try real.judge(asFiles.outcome)
+            try real.judge(try real.verdict(asFiles.outcome))
             let asNumbers = Self.totals(setting, nil)
             let rows = zip(asNumbers.figures, asFiles.figures).map {
                 Row(quantity: $0.name, model: $0.value, real: $1.value)

@@ -7,8 +7,7 @@ import Units
 /// The real machines of a run: where their files lie, and what came of them.
 struct RealRun {
     let plane: RealPlane
-    private let folder: String
-    private let isTemporary: Bool
+    private let temporary: TemporaryFolder?
     private let clock: CivilClock
     private let names: [String]
 
@@ -23,26 +22,16 @@ struct RealRun {
         }
         clock = setting.clock
         names = setting.world.machines.map(\.name)
-        isTemporary = given == nil
-        folder = try given.map(absolute) ?? Self.temporary()
+        temporary = given == nil ? try TemporaryFolder() : nil
+        let folder = given.map(absolute) ?? temporary!.path
         do {
             plane = try RealPlane(
                 world: setting.world, seed: setting.seed, clock: setting.clock, folder: folder,
                 files: HostFiles(flushes: false))
         } catch {
-            if isTemporary { try? FileManager.default.removeItem(atPath: folder) }
+            temporary?.remove()
             throw error
         }
-    }
-
-    private static func temporary() throws -> String {
-        var template = Array((FileManager.default.temporaryDirectory.path + "/dpmsim-XXXXXX").utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw Complaint(
-                object: FileManager.default.temporaryDirectory.path, cause: "no temporary folder can be made there",
-                action: "Name a folder with --data", isFault: true)
-        }
-        return template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
     }
 
     /// What came of the real machines.
@@ -51,16 +40,24 @@ struct RealRun {
         var summary: String
         /// What is not as it must be, and what went wrong beneath.
         var differences: [String]
+        /// What rotted because the script asked for it.
+        var damage: [String]
         var faults: [String]
+        var checks: [PointCheckRecord]
     }
 
     /// Holds every recovery point against what its machine's disks held then, and the books against the pool.
     func verdict(_ outcome: RunOutcome) throws(StorageFault) -> Verdict {
+        try plane.finishDeleting()
         let points = try plane.verify()
-        var differences: [String] = []
+        var differences = try plane.check() + plane.undetectedRot()
+        let damage = points.filter { !$0.damaged.isEmpty }.map { point in
+            "recovery point of \(point.machine) at \(clock.text(point.at)): " + point.damaged.joined(separator: "; ")
+        }
         for point in points where !point.holds {
             differences.append(
-                "recovery point of \(point.machine) at \(clock.text(point.at)): "
+                "recovery point of \(point.machine) at \(clock.text(point.at))"
+                    + (point.source == .disk ? ": " : ", \(point.source.rawValue) copy: ")
                     + point.problems.joined(separator: "; "))
         }
         for recovery in plane.recoveries where !recovery.holds {
@@ -79,8 +76,10 @@ struct RealRun {
         differences += tapes.problems
         let count = plane.realMachines.count
         let failed = points.count { !$0.holds }
+        let copies = points.count { $0.source != .disk }
         return Verdict(
-            summary: "\(count) real machine\(count == 1 ? "" : "s"): \(points.count) recovery points read back, "
+            summary: "\(count) real machine\(count == 1 ? "" : "s"): \(points.count) recovery points"
+                + (copies == 0 ? "" : " (\(copies) of them copies)") + " read back, "
                 + "\(Bytes(points.reduce(0) { $0 + $1.compared }).rounded), "
                 + (failed == 0 ? "each as its disks were" : "\(failed) of them not as their disks were")
                 + recoveries
@@ -89,9 +88,15 @@ struct RealRun {
                     : "; \(tapes.sets) tape sets read back, \(Bytes(tapes.compared).rounded)"
                         + (tapes.problems.isEmpty ? ", each as its disks were" : ""))
                 + (plane.leftovers == 0
-                    ? "" : "; \(plane.leftovers) differencing disks were left behind by failures, found and merged"),
-            differences: differences,
-            faults: plane.faults.map { "\($0.machine) at \(clock.text($0.at)): \($0.cause)" })
+                    ? "" : "; \(plane.leftovers) differencing disks were left behind by failures, found and merged")
+                + (damage.isEmpty ? "" : "; \(damage.count) are damaged, as the script asked, and say so"),
+            differences: differences, damage: damage,
+            faults: plane.faults.map { "\($0.machine) at \(clock.text($0.at)): \($0.cause)" },
+            checks: points.map { point in
+                PointCheckRecord(
+                    machine: Int32(names.firstIndex(of: point.machine) ?? 0), at: point.at, source: point.source,
+                    finding: !point.holds ? .differs : point.damaged.isEmpty ? .verified : .damaged)
+            })
     }
 
     private var recoveries: String {
@@ -106,10 +111,10 @@ struct RealRun {
 
     /// Says what came of the real machines.
     /// - Throws: the end of the program if something is not as it must be.
-    func judge(_ outcome: RunOutcome) throws {
+    func judge(_ verdict: Verdict) throws {
         let terminal = Terminal.errors
-        let verdict = try verdict(outcome)
         for fault in verdict.faults.prefix(20) { terminal.line(terminal.styled("fault", .red) + " \(fault)") }
+        for damage in verdict.damage { terminal.line(terminal.styled("damaged", .yellow) + " \(damage)") }
         for difference in verdict.differences { terminal.line(terminal.styled("differs", .red) + " \(difference)") }
         terminal.line(verdict.summary)
         if !verdict.differences.isEmpty { throw Ending.expectationFailed }
@@ -117,6 +122,6 @@ struct RealRun {
 
     func end() {
         try? plane.close()
-        if isTemporary { try? FileManager.default.removeItem(atPath: folder) }
+        temporary?.remove()
     }
 }

@@ -66,7 +66,9 @@ struct RunCommand: ParsableCommand {
 
         let real = try RealRun(setting, folder: data)
         defer { real?.end() }
-        let outcome = try simulate(setting, into: chronicle, real: real?.plane)
+        var outcome = try simulate(setting, into: chronicle, real: real?.plane)
+        let verdict = try real?.verdict(outcome)
+        outcome.pointChecks = verdict?.checks ?? []
         let facts = RunFacts(
             setting: setting, chronicle: chronicle, outcome: outcome, version: dpmsimVersion, arguments: arguments)
         if json {
@@ -79,7 +81,7 @@ struct RunCommand: ParsableCommand {
         if let folder, !json { Terminal.output.line("report: \(folder.path)/index.html") }
         try chronicle.finish(outcome)
         try judge(outcome)
-        try real?.judge(outcome)
+        if let verdict { try real?.judge(verdict) }
         if facts.expectations.contains(where: { !$0.held }) { throw Ending.expectationFailed }
     }
 

@@ -111,28 +111,31 @@ enum TestedScenarios {
             return result
         }
         defer { real?.end() }
-        let outcome = Run(setting: setting, ledger: chronicle, real: real?.plane).finish()
+        var outcome = Run(setting: setting, ledger: chronicle, real: real?.plane).finish()
         (result.name, result.seed, result.traceHash) = (setting.name, setting.seed, outcome.traceHash)
         result.events = outcome.eventCount
         result.faults = outcome.audit.filter { !$0.holds }.map { "audit: \($0.name): \($0.left) against \($0.right)" }
         if case .stuck(let waiting) = outcome.end { result.faults += waiting.map { "stuck: \($0)" } }
+        var verdict: RealRun.Verdict?
+        do {
+            verdict = try real?.verdict(outcome)
+            outcome.pointChecks = verdict?.checks ?? []
+        } catch { result.faults.append("real machines: \(error)") }
         result.checks = ExpectationJudge(setting, chronicle.story(outcome)).verdicts().map { verdict in
             ScenarioResult.Check(
                 place: verdict.expectation.place, expected: verdict.expected, seen: verdict.seen,
                 note: verdict.expectation.note, held: verdict.held, at: verdict.at.map(setting.clock.text),
                 trace: verdict.trace)
         }
-        do {
-            if let verdict = try real?.verdict(outcome) {
-                result.faults += verdict.faults.map { "real machines: \($0)" }
-                result.checks.append(
-                    ScenarioResult.Check(
-                        place: file,
-                        expected: "every recovery point of real machines is what their disks were, and is booked",
-                        seen: verdict.summary, note: "", held: verdict.differences.isEmpty, at: nil,
-                        trace: verdict.differences))
-            }
-        } catch { result.faults.append("real machines: \(error)") }
+        if let verdict {
+            result.faults += verdict.faults.map { "real machines: \($0)" }
+            result.checks.append(
+                ScenarioResult.Check(
+                    place: file,
+                    expected: "every recovery point of real machines is what their disks were, and is booked",
+                    seen: verdict.summary, note: "", held: verdict.differences.isEmpty, at: nil,
+                    trace: verdict.differences))
+        }
         return result
     }
 }

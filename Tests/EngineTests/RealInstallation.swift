@@ -19,6 +19,13 @@ struct RealInstallation {
     var tape: String?
     var capacity = "4 TB"
     var planted: PlantedBug?
+    var retention = 3
+    /// Lines of the file: further servers, vaults, volumes, keys of the group, further groups.
+    var servers = ""
+    var vaults = ""
+    var volumes = ""
+    var group = ""
+    var groups = ""
 
     private var text: String {
         """
@@ -29,19 +36,20 @@ struct RealInstallation {
           - name: dpm-01
             nic: 10 Gbit/s
             pool: [{name: pool-01, capacity: \(capacity), read: 600 MB/s, write: 400 MB/s}]
-            \(library.map { "libraries: [{name: lib-01, \($0)}]" } ?? "")
+            \(library.map { "libraries: [{name: lib-01, \($0)}]" } ?? "")\(servers)
+        \(vaults)
         hosts:
           - name: hv-01
             nic: 10 Gbit/s
             windows: "\(windows)"
-            volumes: [{name: data, capacity: \(capacity), read: 500 MB/s, write: 400 MB/s}]
+            volumes: [{name: data, capacity: \(capacity), read: 500 MB/s, write: 400 MB/s}\(volumes)]
         machines:
         \(machines.split(separator: "\n").map { "  - {\($0), host: hv-01, data: real, scale: \(scale)}" }.joined(separator: "\n"))
         groups:
           - name: servers
             members: all
-            disk: {retention: 3 d, times: "20:00"}
-            \(tape.map { "long-term-tape: {\($0.split(separator: "|")[0])}\n    tape: {library: lib-01, \($0.split(separator: "|")[1])}" } ?? "")
+            disk: {retention: \(retention) d, times: "20:00"}\(group)
+            \(tape.map { "long-term-tape: {\($0.split(separator: "|")[0])}\n    tape: {library: lib-01, \($0.split(separator: "|")[1])}" } ?? "")\(groups)
         \(extra)
         """
     }
@@ -58,26 +66,33 @@ struct RealInstallation {
         var plane: RealPlane
         var jobs: [JobRecord]
         var incidents: [IncidentRecord]
+        var alerts: [AlertRecord]
     }
 
-    func run(on files: any FileSystem = SimulatedDisk(), in folder: String = "/real") throws -> Result {
+    /// - Parameter made: called when the disks are made and the run is about to begin.
+    func run(
+        on files: any FileSystem = SimulatedDisk(), in folder: String = "/real", made: () -> Void = {}
+    ) throws -> Result {
         let setting = try setting()
         let plane = try RealPlane(
             world: setting.world, seed: setting.seed, clock: setting.clock, folder: folder, files: files,
             planted: planted)
         let notebook = Notebook()
+        made()
         let outcome = Run(setting: setting, ledger: notebook, real: plane, checksInvariants: true).finish()
         return Result(
-            setting: setting, outcome: outcome, plane: plane, jobs: notebook.jobs, incidents: notebook.incidents)
+            setting: setting, outcome: outcome, plane: plane, jobs: notebook.jobs, incidents: notebook.incidents,
+            alerts: notebook.alerts)
     }
 }
 
-/// Keeps the jobs of a run.
+/// Keeps the jobs and alerts of a run.
 final class Notebook: Ledger {
     var jobs: [JobRecord] = []
     var incidents: [IncidentRecord] = []
+    var alerts: [AlertRecord] = []
     func note(_ job: JobRecord) { jobs.append(job) }
-    func note(_ alert: AlertRecord) {}
+    func note(_ alert: AlertRecord) { alerts.append(alert) }
     func note(_ missed: MissedPoint) {}
     func note(_ incident: IncidentRecord) { incidents.append(incident) }
     func note(_ change: ReplicaChange) {}

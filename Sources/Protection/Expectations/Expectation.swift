@@ -66,6 +66,8 @@ public struct Expectation: Sendable, Hashable {
 
         // What is so in the end.
         case points(Bound)
+        /// Of real machines: recovery points that were read back, by what was found.
+        case readBack(PointCheckRecord.Finding, Bound)
         case consistency(Consistency)
         case mounts(Bound)
         case refused(RuleID, error: Int?, Bound)
@@ -79,7 +81,7 @@ public struct Expectation: Sendable, Hashable {
             switch self {
             case .replica, .runsOn, .alertOpen, .used, .cartridges, .pointAge: .level
             case .alertsRaised, .jobs, .missed: .tally
-            case .points, .consistency, .mounts, .refused, .warned, .incident, .carried: .final
+            case .points, .readBack, .consistency, .mounts, .refused, .warned, .incident, .carried: .final
             }
         }
         public enum Kind: Sendable { case level, tally, final }
@@ -153,6 +155,9 @@ extension Expectation {
         case .jobs(let filter, let figure, let bound): "\(text(filter)): \(text(figure)) \(bound)"
         case .missed(let error, let bound): "missed recovery points\(error.map { " with \($0)" } ?? ""): \(bound)"
         case .points(let bound): "recovery points kept: \(bound)"
+        case .readBack(.verified, let bound): "recovery points read back and true: \(bound)"
+        case .readBack(.differs, let bound): "recovery points read back and other than the disks were: \(bound)"
+        case .readBack(.damaged, let bound): "recovery points with blocks that rotted: \(bound)"
         case .consistency(let consistency): "recovery points \(consistency.title)"
         case .mounts(let bound): "tape mounts: \(bound)"
         case .refused(let rule, let id, let bound):

@@ -30,7 +30,8 @@ extension ExpectationJudge {
             }.map(\.due).sorted()
             return counted(times, bound, "missed %")
         case .jobs(let filter, let figure, let bound): return jobs(filter, figure, bound, span, object)
-        case .replica, .runsOn, .alertOpen, .used, .cartridges, .pointAge, .points, .consistency, .mounts, .refused,
+        case .replica, .runsOn, .alertOpen, .used, .cartridges, .pointAge, .points, .readBack, .consistency, .mounts,
+            .refused,
             .warned, .incident, .carried:
             preconditionFailure("\(quantity) is not counted over a span")
         }
@@ -104,6 +105,11 @@ extension ExpectationJudge {
             let machines = Set(machines(of: object))
             let count = story.outcome.points.filter { machines.contains($0.machine) }.count
             return Finding(holds: bound.holds(Int64(count)), seen: "\(count) kept", at: end)
+        case .readBack(let wanted, let bound):
+            let machines = Set(machines(of: object))
+            let found = story.outcome.pointChecks.filter { machines.contains($0.machine) }
+            let count = found.count { $0.finding == wanted }
+            return Finding(holds: bound.holds(Int64(count)), seen: "\(count) of \(found.count) read back", at: end)
         case .consistency(let consistency):
             let machines = Set(machines(of: object))
             let points = story.outcome.points.filter { machines.contains($0.machine) }

@@ -94,7 +94,8 @@ extension ExpectationJudge {
         case .used(let bound): usedCourse(bound, object)
         case .cartridges(let state, let bound): cartridgeCourse(state, bound, object)
         case .pointAge(let bound): ageCourse(bound, object)
-        case .alertsRaised, .jobs, .missed, .points, .consistency, .mounts, .refused, .warned, .incident, .carried:
+        case .alertsRaised, .jobs, .missed, .points, .readBack, .consistency, .mounts, .refused, .warned, .incident,
+            .carried:
             preconditionFailure("\(quantity) has no course")
         }
     }

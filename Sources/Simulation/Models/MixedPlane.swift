@@ -64,9 +64,39 @@ final class MixedPlane: DataPlane {
 
     func crash(_ machine: Ref<Machine>, at time: SimTime) { plane(machine).crash(machine, at: time) }
 
+    func moveStorage(_ machine: Ref<Machine>, to volume: Ref<Volume>, at time: SimTime) {
+        plane(machine).moveStorage(machine, to: volume, at: time)
+    }
+
     func prune(_ machine: Ref<Machine>, points: [SimTime]) { plane(machine).prune(machine, points: points) }
 
     func deleteData(_ machine: Ref<Machine>) { plane(machine).deleteData(machine) }
+
+    func copyPoint(
+        _ machine: Ref<Machine>, at point: SimTime, since: SimTime, to copy: CopyPlace
+    ) throws(PlaneFault) {
+        try plane(machine).copyPoint(machine, at: point, since: since, to: copy)
+    }
+
+    func pruneCopies(_ machine: Ref<Machine>, points: [SimTime], in copy: CopyPlace) {
+        plane(machine).pruneCopies(machine, points: points, in: copy)
+    }
+
+    func rotPool(_ machine: Ref<Machine>, blocks: Int, chance: UInt64, at time: SimTime) {
+        plane(machine).rotPool(machine, blocks: blocks, chance: chance, at: time)
+    }
+
+    func rotTape(_ cartridge: Ref<Cartridge>) { real.rotTape(cartridge) }
+
+    func scrub(_ server: Ref<DPMServer>, at time: SimTime) -> [PoolDamage] { real.scrub(server, at: time) }
+
+    func tearPool(_ server: Ref<DPMServer>, chance: UInt64, at time: SimTime) {
+        real.tearPool(server, chance: chance, at: time)
+    }
+
+    func setPoolDisksFull(_ server: Ref<DPMServer>, _ isFull: Bool, at time: SimTime) {
+        real.setPoolDisksFull(server, isFull, at: time)
+    }
 
     func writeToTape(_ part: TapePart) throws(PlaneFault) { try plane(part.machine).writeToTape(part) }
 
