@@ -392,6 +392,7 @@ public final class RealPlane: LivingPlane {
     /// What the snapshot is to bring becomes the replica in the pool.
     func store(_ purpose: DiskJob.Purpose, _ machine: Ref<Machine>, at snapshot: SimTime) throws(StorageFault) {
         let real = machines[machine.index]!
+        guard real.snapshot != nil else { throw noSnapshot(real.name) }
         let pool = try pool(of: machine)
         let isKnown = try pool.datasources().contains { $0.name == real.name }
         if isKnown {

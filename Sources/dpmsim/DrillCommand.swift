@@ -98,9 +98,12 @@ struct DrillCommand: ParsableCommand {
         defer { real?.end() }
         let run = Run(setting: setting, ledger: chronicle, real: real?.plane)
         var progress = Progress()
-        run.advance(until: drill.at)
-        while run.now < run.horizon, chronicle.recoveries.count(where: { $0.line >= first }) < drill.requests.count {
-            run.advance(until: run.now + .minutes(10))
+        var until = drill.at
+        run.advance(until: until)
+        // A run's own time stands still where nothing happens.
+        while until < run.horizon, chronicle.recoveries.count(where: { $0.line >= first }) < drill.requests.count {
+            until = until + .minutes(10)
+            run.advance(until: until)
             progress.show(
                 share: Double(run.now.nanoseconds) / Double(run.horizon.nanoseconds), place: drill.name,
                 events: run.eventCount)
