@@ -27,11 +27,12 @@ extension RealPlane {
                 known.insert(id)
                 let found = listed.first { $0.entry.set == id }
                 let isWhole = found?.isComplete == true
-                if isWhole != (record.state == .whole) {
+                // What rots on tape rots in the run's books only: the real set is still there, and is not read.
+                if isWhole != (record.state == .whole || record.state == .damaged) {
                     verdict.problems.append(
                         "set \(record.number) is \(record.state), but its cartridges list it as "
                             + (found == nil ? "nothing" : isWhole ? "whole" : "incomplete"))
-                } else if isWhole {
+                } else if record.state == .whole {
                     let cartridges = record.cartridges.map { tapes.barcode(Ref(raw: $0)) }
                     if let found, found.barcodes != cartridges {
                         verdict.problems.append(
