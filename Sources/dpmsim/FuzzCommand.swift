@@ -237,6 +237,8 @@ struct FuzzRun {
             problems.append("audit: \(line.name): \(line.left) against \(line.right)")
         }
         if case .stuck(let waiting) = outcome.end { problems += waiting.map { "stuck: \($0)" } }
+        try plane.finishDeleting()
+        problems += try plane.undetectedRot().map { "rot: \($0)" }
         let verdicts = try plane.verify()
         for verdict in verdicts where !verdict.holds {
             problems.append("point: of \(verdict.machine) at \(setting.clock.text(verdict.at)): \(verdict.problems[0])")
@@ -252,7 +254,7 @@ struct FuzzRun {
             let (booked, held) = (record.map { $0.replica + $0.points } ?? .zero, try plane.held(machine))
             if booked != held { problems.append("books: \(name): \(booked) are booked, its pool holds \(held)") }
             let kept = outcome.points.filter { $0.machine == machine.index }.map(\.at)
-            let found = verdicts.filter { $0.machine == name }.map(\.at)
+            let found = verdicts.filter { $0.machine == name && $0.source == .disk }.map(\.at)
             if kept != found {
                 problems.append("points: \(name): \(kept.count) are booked, its pool has \(found.count)")
             }
