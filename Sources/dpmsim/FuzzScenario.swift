@@ -84,10 +84,24 @@ struct FuzzScenario: Hashable, Sendable {
         if dice.below(8) == 0 {
             script.append("{database-loss: dpm, \(moment(&dice)), lasts: \(1 + dice.below(300)) min}")
         }
+        if dice.below(2) == 0 { for _ in 0...dice.below(3) { script.append(recoveryLine(&dice)) } }
     }
 
     private func moment(_ dice: inout RandomStream) -> String {
         "at: day \(1 + dice.below(days)) \(String(format2: dice.below(24))):\(String(format2: dice.below(60)))"
+    }
+
+    private func recoveryLine(_ dice: inout RandomStream) -> String {
+        func pick(_ words: [String]) -> String { words[dice.below(words.count)] }
+        var words = ["recover: vm-\(1 + dice.below(machines.count))", moment(&dice)]
+        words.append(
+            pick([
+                "", "", "to: hv, storage: data", "to: hv, storage: data, into: back",
+                "to: hv, storage: data, into: back, disks: 1",
+            ]))
+        words.append(pick(["", "", "", "from: tape", "from: online", "from: secondary"]))
+        if dice.below(3) == 0 { words.append("as-of: day \(1 + dice.below(days)) 23:00") }
+        return "{\(words.filter { !$0.isEmpty }.joined(separator: ", "))}"
     }
 
     private func tapeLine(_ dice: inout RandomStream, isEncrypted: Bool) -> String {
