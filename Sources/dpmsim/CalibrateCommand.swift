@@ -30,7 +30,7 @@ struct CalibrateCommand: ParsableCommand {
     func run() throws {
         var setting = try ScenarioInput(path: file).settingOrEnd()
         if let seed { setting.seed = seed }
-        do {
+        try endingByFault(json: false) {
             guard let real = try RealRun(setting, folder: nil) else {
                 throw Complaint(
                     object: file, cause: "none of its machines is real, so there is nothing to compare",
@@ -45,13 +45,6 @@ struct CalibrateCommand: ParsableCommand {
             }
             if json { try JSONOutput.print(rows) } else { print(rows) }
             if rows.contains(where: { abs($0.difference) > within }) { throw Ending.expectationFailed }
-        } catch let complaint as Complaint {
-            complaint.print()
-            throw complaint.status
-        } catch let fault as StorageFault {
-            let complaint = Complaint(fault)
-            complaint.print()
-            throw complaint.status
         }
     }
 

@@ -26,17 +26,10 @@ struct DrillCommand: ParsableCommand {
     func run() throws {
         var setting = try ScenarioInput(path: file).settingOrEnd()
         if let seed { setting.seed = seed }
-        do {
+        try endingByFault(json: false) {
             let results = try drills(of: setting).map { try Self.play($0, in: setting) }
             if json { try JSONOutput.print(results) } else { print(results, setting.clock) }
             if results.contains(where: { !$0.held }) { throw Ending.expectationFailed }
-        } catch let complaint as Complaint {
-            complaint.print()
-            throw complaint.status
-        } catch let fault as StorageFault {
-            let complaint = Complaint(fault)
-            complaint.print()
-            throw complaint.status
         }
     }
 

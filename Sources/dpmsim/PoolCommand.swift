@@ -63,6 +63,9 @@ struct PoolOptions: ParsableArguments {
 func endingByFault(json: Bool, _ body: () throws -> Void) throws {
     do {
         try body()
+    } catch let complaint as Complaint {
+        complaint.print()
+        throw complaint.status
     } catch let fault as StorageFault {
         if fault.id == "IMAGE-STOPPED" {
             Terminal.errors.line("Stopped.")

@@ -8,14 +8,6 @@ import StoragePool
 import Testing
 import Units
 
-/// A folder of the host that goes when the test is over.
-private final class Scratch {
-    let path =
-        FileManager.default.temporaryDirectory.path + "/dpmsim-engine-\(ProcessInfo.processInfo.globallyUniqueString)"
-    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-}
-
 @Suite("disks that guests have") struct GuestDiskTests {
     /// What a checker of the file system's own says; empty if it finds nothing.
     private func check(_ kind: String, _ volume: String) throws -> String {
@@ -93,14 +85,7 @@ private final class Scratch {
         arguments: ["vhdx", "vhd", "raw"])
     func imagesStay(format: String) throws {
         let scratch = try Scratch()
-        let image = "\(scratch.path)/mine.\(format)"
-        let memory = MemoryDevice(size: 16 << 20)
-        for block in 3...40 {
-            try memory.write([UInt8](repeating: UInt8(block), count: 65_536), at: Int64(block) << 16)
-        }
-        let kind = try #require(ImageFormat(rawValue: format))
-        try ImageConversion(memory, to: image, as: NewImage(format: kind, size: 16 << 20)).run(
-            on: HostFiles(), guids: SequentialGUIDs(seed: 1), created: 0)
+        let image = try scratch.image(format)
         let before = try Data(contentsOf: URL(fileURLWithPath: image))
         var installation = RealInstallation(
             machines: "name: vm, size: 16 MB, used: 2 MB, churn: 1 MB, working-set: 1.5 MB, image: \(image)")
